@@ -1,0 +1,158 @@
+import type { ProductInformation } from "@effect-credentials/digikey"
+import { DigiKeySimulator } from "@effect-credentials/digikey/testing"
+import type { HttpApp } from "@effect/platform"
+import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import { NodeHttpServer } from "@effect/platform-node"
+import { assert, it, layer } from "@effect/vitest"
+import { ConfigProvider, Effect, Layer, Logger, LogLevel, Redacted } from "effect"
+import * as Fs from "node:fs"
+import { createServer } from "node:http"
+import * as Path from "node:path"
+import * as Errors from "../examples/errors.js"
+import * as Events from "../examples/events.js"
+import * as Execute from "../examples/execute.js"
+import * as ManagedRuntime from "../examples/managed-runtime.js"
+import * as Options from "../examples/options.js"
+import * as OwnProvider from "../examples/own-provider.js"
+import * as Loopback from "../examples/quick-start/loopback.js"
+import * as Search from "../examples/search.js"
+import * as SecondAccount from "../examples/second-account.js"
+import * as Markdown from "./utils/markdown.js"
+import { recorded, text } from "./utils/recording.js"
+
+const purchasing = { clientId: "purchasing-client", clientSecret: "purchasing-secret" }
+
+const environment = Effect.gen(function*() {
+  const { credentials } = yield* DigiKeySimulator.DigiKeySimulator
+  const { clientId, clientSecret } = yield* credentials
+  const url = yield* Loopback.url
+  return ConfigProvider.fromMap(
+    new Map([
+      ["DIGIKEY_CLIENT_ID", clientId],
+      ["DIGIKEY_CLIENT_SECRET", Redacted.value(clientSecret)],
+      ["DIGIKEY_ENVIRONMENT", "sandbox"],
+      ["DIGIKEY_BASE_URL", url],
+      ["PURCHASING_CLIENT_ID", purchasing.clientId],
+      ["PURCHASING_CLIENT_SECRET", purchasing.clientSecret],
+      ["PURCHASING_BASE_URL", url]
+    ])
+  )
+})
+
+/** What an example prints, and how many token calls it makes, with its variables set and the simulator at the other end. */
+const run = <A, E>(program: Effect.Effect<A, E>) =>
+  Effect.gen(function*() {
+    const simulator = yield* DigiKeySimulator.DigiKeySimulator
+    yield* simulator.resetStats
+    const [, printed] = yield* recorded(Effect.withConfigProvider(program, yield* environment))
+    return { ...printed, tokenCalls: (yield* simulator.stats).tokenCalls }
+  })
+
+const Simulated = Layer.tap(Loopback.layer({ rateLimits: "off" }), (context) =>
+  Effect.provide(Effect.flatMap(DigiKeySimulator.DigiKeySimulator, ({ addAccount }) => addAccount(purchasing)), context))
+
+layer(Layer.merge(Simulated, Logger.minimumLogLevel(LogLevel.None)), { excludeTestServices: true })("an example", (it) => {
+  it.effect("search.ts prints a table of parts", () =>
+    Effect.gen(function*() {
+      const { out, tokenCalls } = yield* run(Search.program)
+      assert.strictEqual(tokenCalls, 1)
+      const [parts] = out as [ProductInformation.KeywordResponse["Products"]]
+      assert.strictEqual(parts.length, 5)
+      assert.strictEqual(parts[0]?.ManufacturerProductNumber, "NE555P")
+    }))
+
+  it.effect("options.ts prints the stock of a part", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual((yield* run(Options.program)).out, ["48210 in stock"])
+    }))
+
+  it.effect("second-account.ts gets one token for each account", () =>
+    Effect.gen(function*() {
+      const { out, tokenCalls } = yield* run(SecondAccount.program)
+      assert.strictEqual(tokenCalls, 2)
+      assert.deepStrictEqual(out, ["48210 and 87120 in stock"])
+    }))
+
+  it.effect("execute.ts reads what no function of the product reads", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual((yield* run(Execute.program)).out, ["Comes in: Tube"])
+    }))
+
+  it.effect("managed-runtime.ts builds the layer once, at the edge or in a runtime", () =>
+    Effect.gen(function*() {
+      const { out, tokenCalls } = yield* run(ManagedRuntime.program)
+      assert.strictEqual(tokenCalls, 1)
+      assert.deepStrictEqual(out, ["In stock: 48210, 87120, 310220"])
+
+      const simulator = yield* DigiKeySimulator.DigiKeySimulator
+      const variables = Layer.merge(Layer.setConfigProvider(yield* environment), Logger.minimumLogLevel(LogLevel.None))
+      const service = ManagedRuntime.makeService(Layer.provide(ManagedRuntime.AppLayer, variables))
+      const stock = yield* Effect.promise(() => Promise.all([service.stockOf("NE555P"), service.stockOf("LM358P")]))
+      yield* Effect.promise(service.close)
+      assert.deepStrictEqual(stock, [48210, 87120])
+      assert.strictEqual((yield* simulator.stats).tokenCalls, 2)
+    }))
+
+  it.effect("errors.ts says which part is unknown", () =>
+    Effect.gen(function*() {
+      const { err, out } = yield* run(Errors.program)
+      assert.deepStrictEqual(out, ["NE555P: 48210", "NO-SUCH-PART: unknown"])
+      assert.deepStrictEqual(err, [])
+    }))
+
+  it.effect("errors.ts says when to come back after a rate limit", () =>
+    Effect.gen(function*() {
+      const simulator = yield* DigiKeySimulator.DigiKeySimulator
+      yield* simulator.failNext(DigiKeySimulator.Fault.Respond({ status: 429, headers: { "Retry-After": "3600" } }))
+      const { err, out } = yield* run(Errors.program)
+      assert.match(text(err), /^Come back at /)
+      assert.deepStrictEqual(out, ["NE555P: unknown", "NO-SUCH-PART: unknown"])
+    }))
+
+  it.effect("events.ts tells of the first token and of the second", () =>
+    Effect.gen(function*() {
+      const { out } = yield* run(Events.program)
+      assert.match(text(out), /^first token, good until .+\ntoken 2, good until .+$/)
+    }))
+})
+
+/** A provider of its own: HTTP Basic at the token endpoint, no `expires_in`. */
+const Acme: HttpApp.Default = HttpRouter.empty.pipe(
+  HttpRouter.post("/oauth/token", Effect.map(HttpServerRequest.HttpServerRequest, ({ headers }) =>
+    headers["authorization"] === `Basic ${btoa("acme-client:acme-secret")}`
+      ? HttpServerResponse.unsafeJson({ access_token: "acme-token", token_type: "bearer" })
+      : HttpServerResponse.empty({ status: 401 }))),
+  HttpRouter.get("/v1/parts", Effect.map(HttpServerRequest.HttpServerRequest, ({ headers }) =>
+    headers["authorization"] === "Bearer acme-token"
+      ? HttpServerResponse.unsafeJson([{ name: "anvil", stock: 3 }])
+      : HttpServerResponse.empty({ status: 401 }))),
+  Effect.orDie
+)
+
+it.live("own-provider.ts gets what a provider of its own has", () =>
+  Effect.gen(function*() {
+    yield* HttpServer.serveEffect(Acme)
+    const variables = ConfigProvider.fromMap(
+      new Map([
+        ["ACME_URL", yield* Loopback.url],
+        ["ACME_CLIENT_ID", "acme-client"],
+        ["ACME_CLIENT_SECRET", "acme-secret"]
+      ])
+    )
+    const [, { out }] = yield* recorded(Effect.withConfigProvider(OwnProvider.program, variables))
+    assert.deepStrictEqual(out, [[{ name: "anvil", stock: 3 }]])
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(NodeHttpServer.layerServer(createServer, { port: 0, host: "127.0.0.1" })),
+    Logger.withMinimumLogLevel(LogLevel.None)
+  ))
+
+it("every example is run by a test", () => {
+  const folder = Path.join(Markdown.repository, "docs/examples")
+  const examples = Fs.readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts") && !file.startsWith(`quick-start${Path.sep}`))
+  const tests = ["examples", "quick-start", "testing"].map((name) => Markdown.read(`docs/test/${name}.test.ts`)).join("\n")
+  for (const example of examples) {
+    assert.include(tests, `"../examples/${example.replace(/\.ts$/, ".js")}"`)
+  }
+})

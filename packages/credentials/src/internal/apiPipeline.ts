@@ -1,0 +1,256 @@
+/**
+ * One request of a program on its way: token, target, send, and what follows
+ * from the answer. The path of a request that succeeds at once has few steps on
+ * purpose: each interpreted step costs a fifth of a microsecond.
+ */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import { RequestFailed } from "../ApiError.js"
+import type { ApiClientError } from "../ApiError.js"
+import type { Credentials } from "../Credentials.js"
+import { ForeignOrigin } from "../CredentialsError.js"
+import type { CredentialsError } from "../CredentialsError.js"
+import * as RetryPolicy from "../RetryPolicy.js"
+import * as Token from "../Token.js"
+import * as Failure from "./apiFailure.js"
+import type { ErrorBody, Options } from "./apiModel.js"
+import * as Body from "./body.js"
+import * as Metrics from "./metrics.js"
+import * as Response from "./response.js"
+import * as Retry from "./retry.js"
+import { scrub } from "./scrub.js"
+import * as Send from "./send.js"
+import * as Target from "./target.js"
+import * as Unauthorized from "./unauthorized.js"
+
+/** What one product remembers, for one Layer instance. */
+interface Memory {
+  readonly unauthorized: Unauthorized.Memory
+  /** A policy brought along by one call must not use up another's budget. */
+  readonly budgets: WeakMap<RetryPolicy.Budget, Retry.BudgetState>
+}
+
+/** One request of the program. */
+interface Run {
+  /** As the program made it, with the product's path. */
+  readonly plain: HttpClientRequest.HttpClientRequest
+  readonly credentials: Credentials
+  readonly client: HttpClient.HttpClient
+  readonly memory: Memory
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+}
+
+type Answer<E, R> = Effect.Effect<HttpClientResponse.HttpClientResponse, E | CredentialsError | ForeignOrigin, R>
+
+/** What becomes of an attempt that did not succeed. */
+type OnFailed<E, R> = (run: Run, failed: Failure.AttemptFailed) => Answer<E, R>
+
+const redirects = new Set([301, 302, 303, 307, 308])
+const maxRedirects = 5
+
+const canFollow = (request: HttpClientRequest.HttpClientRequest): boolean =>
+  request.method === "GET" || request.method === "HEAD"
+
+/** The next hop as a full URL, which `attach` then checks like any other. */
+const redirected = (
+  request: HttpClientRequest.HttpClientRequest,
+  authorised: HttpClientRequest.HttpClientRequest,
+  location: string
+): HttpClientRequest.HttpClientRequest => {
+  const url = URL.canParse(location, authorised.url) ? new URL(location, authorised.url).href : "invalid"
+  return HttpClientRequest.make(request.method)(url, { headers: request.headers })
+}
+
+/** What a request is known by when a renewal did not help it. */
+const nameOf = (request: HttpClientRequest.HttpClientRequest): string =>
+  `${request.method} ${Failure.pathOf(request.url)}`
+
+/** An effect that is its own result needs no step to be read. */
+const isDone = <A, E>(effect: Effect.Effect<A, E>): effect is Exit.Success<A, E> =>
+  Exit.isExit(effect) && Exit.isSuccess(effect)
+
+export const make = <R>(options: Options<R>) => {
+  const { isAnswer, product } = options
+  const prefix = (options.path ?? "").replace(/\/$/, "")
+  const repetitionOf = options.repetition ?? Failure.byMethod
+  const policy: RetryPolicy.RetryPolicy<R> = options.retry ?? RetryPolicy.make<R>()
+  const coolDown = Duration.toMillis(options.unauthorizedCoolDown ?? "1 minute")
+  const timeout = options.timeout === undefined ? undefined : Duration.decode(options.timeout)
+  const bodyTimeout = timeout === undefined ? Failure.bodyTimeout : Duration.min(timeout, Failure.bodyTimeout)
+
+  const memories = new WeakMap<Credentials, Memory>()
+  const memoryOf = (credentials: Credentials): Memory => {
+    let memory = memories.get(credentials)
+    if (memory === undefined) {
+      memory = { unauthorized: Unauthorized.make(), budgets: new WeakMap() }
+      memories.set(credentials, memory)
+    }
+    return memory
+  }
+  const budgetOf = (memory: Memory, budget: RetryPolicy.Budget): Retry.BudgetState => {
+    let state = memory.budgets.get(budget)
+    if (state === undefined) {
+      state = Retry.emptyBudget()
+      memory.budgets.set(budget, state)
+    }
+    return state
+  }
+
+  const sendTimed = (
+    { client, credentials: { secretHeaders } }: Run,
+    request: HttpClientRequest.HttpClientRequest
+  ): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError | Failure.TimedOut> => {
+    const sent = Send.send(client, request, secretHeaders)
+    return timeout === undefined
+      ? sent
+      : Effect.timeoutFail(sent, { duration: timeout, onTimeout: () => new Failure.TimedOut() })
+  }
+
+  const attempt = <E>(
+    run: Run,
+    request: HttpClientRequest.HttpClientRequest,
+    replaced: Token.Token | undefined,
+    hops: number,
+    onFailed: OnFailed<E, R>
+  ): Answer<E, R> =>
+    Effect.flatMap(run.credentials.token, (token) => {
+      const attached = run.credentials.attach(request, token)
+      return isDone(attached)
+        ? exchange(run, request, attached.value, token, replaced, hops, onFailed)
+        : Effect.flatMap(attached, (authorised) =>
+          exchange(run, request, authorised, token, replaced, hops, onFailed))
+    })
+
+  const exchange = <E>(
+    run: Run,
+    request: HttpClientRequest.HttpClientRequest,
+    authorised: HttpClientRequest.HttpClientRequest,
+    token: Token.Token,
+    replaced: Token.Token | undefined,
+    hops: number,
+    onFailed: OnFailed<E, R>
+  ): Answer<E, R> =>
+    Effect.matchEffect(sendTimed(run, authorised), {
+      onFailure: (error) => onFailed(run, Failure.notSent(options, repetitionOf(run.plain), run.plain, authorised, error)),
+      onSuccess: (response) => {
+        const { status } = response
+        if (Unauthorized.shows(status)) Unauthorized.accept(run.memory.unauthorized, token)
+        return (status >= 200 && status < 300) || isAnswer?.(status, run.plain) === true
+          ? Exit.succeed(Response.make(response, run.plain))
+          : notOk(run, request, authorised, token, response, replaced, hops, onFailed)
+      }
+    })
+
+  const notOk = <E>(
+    run: Run,
+    request: HttpClientRequest.HttpClientRequest,
+    authorised: HttpClientRequest.HttpClientRequest,
+    token: Token.Token,
+    response: HttpClientResponse.HttpClientResponse,
+    replaced: Token.Token | undefined,
+    hops: number,
+    onFailed: OnFailed<E, R>
+  ): Answer<E, R> =>
+    Effect.gen(function*() {
+      const { credentials, plain } = run
+      const { headers, status } = response
+      // Read whatever becomes of it: an unread body keeps its connection.
+      const read = yield* Effect.option(Body.read(response)).pipe(Effect.timeoutOption(bodyTimeout))
+      const json = Option.flatten(read).pipe(
+        Option.filter((body) => !body.truncated),
+        Option.flatMap((body) => Body.parseJson(body.text)),
+        Option.getOrUndefined
+      )
+      const tokens = replaced === undefined ? [token] : [token, replaced]
+      const secrets = Failure.secretsOf(authorised, tokens, credentials.secretHeaders)
+      const location = headers["location"]
+      if (redirects.has(status) && location !== undefined && hops < maxRedirects && canFollow(request)) {
+        return yield* Effect.mapError(
+          attempt(run, redirected(request, authorised, location), replaced, hops + 1, onFailed),
+          // The address is the server's text too.
+          (error) =>
+            error instanceof ForeignOrigin
+              ? new ForeignOrigin({ provider: error.provider, origin: scrub(error.origin, secrets), allowed: error.allowed })
+              : error
+        )
+      }
+      const body: ErrorBody = { status, headers, json }
+      const problem = Failure.problemOf(options, body, secrets)
+      const repetition = repetitionOf(plain)
+      const now = yield* Clock.currentTimeMillis
+      const failed = Failure.classify(options, repetition, plain, body, problem, secrets, now)
+      if (status !== 401) return yield* onFailed(run, failed)
+      if (replaced !== undefined) {
+        Unauthorized.notMended(run.memory.unauthorized, nameOf(plain), now)
+        return yield* onFailed(run, failed)
+      }
+      if (repetition === "never") {
+        // Sent once, but the next request shall have a good token.
+        yield* Effect.ignore(renewAfter401(run, token))
+        return yield* onFailed(run, failed)
+      }
+      if (!(yield* renewAfter401(run, token))) return yield* onFailed(run, failed)
+      yield* Metric.update(Metric.tagged(Metrics.replays, "provider", credentials.identity.provider), 1)
+      return yield* attempt(run, request, token, hops, onFailed)
+    })
+
+  /** Whether there is another token now, so that a replay makes sense. */
+  const renewAfter401 = (run: Run, token: Token.Token): Effect.Effect<boolean, CredentialsError> =>
+    Effect.gen(function*() {
+      const current = yield* run.credentials.token
+      if (!Token.sameAccessToken(current, token)) return true
+      const now = yield* Clock.currentTimeMillis
+      const memory = run.memory.unauthorized
+      if (!Unauthorized.mayRenew(memory, token, nameOf(run.plain), now, coolDown)) return false
+      const fresh = yield* run.credentials.reject(token)
+      if (!Token.sameAccessToken(fresh, token)) return true
+      memory.unchanged = { token, at: now }
+      return false
+    })
+
+  /** The Schedule begins here: a request that succeeds at once never builds one. */
+  const onFirstFailed: OnFailed<ApiClientError, R> = (run, first) =>
+    Option.isNone(first.retry)
+      ? Effect.fail(first.error)
+      : Effect.gen(function*() {
+        const inForce = Option.getOrElse(yield* RetryPolicy.currentPolicy, () => policy)
+        return yield* Retry.repeat<HttpClientResponse.HttpClientResponse, ApiClientError, R, Failure.AttemptFailed, R>({
+          policy: inForce,
+          budget: budgetOf(run.memory, inForce.budget),
+          first,
+          startedAt: run.startedAt,
+          attempt: Effect.mapError(
+            attempt(run, run.plain, undefined, 0, (_, failed) => Effect.fail(failed)),
+            (error) => error._tag === "AttemptFailed" ? error : Failure.final(error)
+          ),
+          retryable: (failure) => failure.retry,
+          giveUp: (failure) => Effect.fail(failure.error)
+        })
+      })
+
+  return (
+    original: HttpClientRequest.HttpClientRequest,
+    credentials: Credentials,
+    client: HttpClient.HttpClient,
+    startedAt: number
+  ): Answer<ApiClientError, R> => {
+    const { url } = original
+    if (Target.hasDotSegment(url)) {
+      return Effect.fail(new RequestFailed({ ...Failure.where(product, original), reason: "InvalidRequest" }))
+    }
+    // What is no plain path stays as it is, for `attach` to refuse.
+    const plain = prefix !== "" && Target.isPlainPath(url)
+      ? HttpClientRequest.setUrl(original, prefix + url)
+      : original
+    return attempt({ plain, credentials, client, memory: memoryOf(credentials), startedAt }, plain, undefined, 0, onFirstFailed)
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * Metric labels say which provider and grant, never whose credentials.
+ */
+import * as Metric from "effect/Metric"
+import * as MetricBoundaries from "effect/MetricBoundaries"
+
+export const renewals = Metric.counter("credentials_renewals_total", {
+  description: "Attempts to get a token, by outcome",
+  incremental: true
+})
+
+export const renewalDuration = Metric.histogram(
+  "credentials_renewal_duration_seconds",
+  MetricBoundaries.fromIterable([0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]),
+  "How long an attempt to get a token took, retries included"
+)
+
+export const expiresAt = Metric.gauge("credentials_token_expires_at_seconds", {
+  description: "When the current token expires, seconds since the epoch"
+})
+
+export const staleServed = Metric.counter("credentials_stale_served_total", {
+  description: "Tokens handed out inside the renewal window, still good",
+  incremental: true
+})
+
+export const replays = Metric.counter("credentials_replays_total", {
+  description: "Requests sent again with a new token after a 401",
+  incremental: true
+})

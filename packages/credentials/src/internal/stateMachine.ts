@@ -1,0 +1,413 @@
+/**
+ * The life of one token: `Empty → Renewing → Fresh → Soft → Hard`.
+ *
+ * Everything a decision needs is one value in one `Ref`, and every decision is
+ * one synchronous step on it, so no two fibers can see half a change. A renewal
+ * ("flight") runs in a fiber of its own on the Layer's runtime; callers wait for
+ * its result and can be interrupted without anyone noticing.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Ref from "effect/Ref"
+import * as Runtime from "effect/Runtime"
+import * as RuntimeFlags from "effect/RuntimeFlags"
+import * as ScheduleDecision from "effect/ScheduleDecision"
+import * as ScheduleIntervals from "effect/ScheduleIntervals"
+import type * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import { TokenEndpointUnavailable, withRetryAt } from "../CredentialsError.js"
+import type { CredentialsError } from "../CredentialsError.js"
+import type { CredentialsIdentity } from "../CredentialsIdentity.js"
+import * as CredentialsEvent from "../CredentialsEvent.js"
+import * as RefreshPolicy from "../RefreshPolicy.js"
+import * as Token from "../Token.js"
+import * as Metrics from "./metrics.js"
+
+/** A token and when it is due, all in milliseconds since the epoch. */
+interface Held {
+  readonly token: Token.Token
+  readonly generation: number
+  readonly softAt: number
+  readonly hardAt: number
+  readonly expiresAt: number
+  /** The answer for everyone who asks, made once. */
+  readonly ready: Exit.Exit<Token.Token>
+}
+
+/** A renewal under way. */
+interface Flight {
+  readonly result: Deferred.Deferred<Token.Token, CredentialsError>
+  readonly fiber: Fiber.RuntimeFiber<void>
+}
+
+/** What failed renewals have led to. */
+interface Backoff {
+  readonly schedule: unknown
+  readonly error: CredentialsError
+  /** No renewal of a token that is still good starts before this. */
+  readonly notBefore: number
+  /** No call at all before this: the server said so (`Retry-After`). */
+  readonly refusedUntil: number
+}
+
+interface State {
+  readonly held: Held | undefined
+  readonly flight: Flight | undefined
+  readonly backoff: Backoff | undefined
+  readonly closed: boolean
+  /** What `token` does in this state: made when the state is made, not at each call. */
+  readonly read: Effect.Effect<Token.Token, CredentialsError>
+}
+
+type Intent =
+  | { readonly _tag: "Use" }
+  | { readonly _tag: "Reject"; readonly token: Token.Token }
+  | { readonly _tag: "Refresh" }
+
+const use: Intent = { _tag: "Use" }
+
+/** What a server may ask for at most: a `Retry-After` of a year must not lock us out. */
+const longestRefusal = 3_600_000
+
+export interface Options<R> {
+  readonly identity: CredentialsIdentity
+  readonly policy: RefreshPolicy.RefreshPolicy
+  /** Gets a new token; `previous` is the one held so far. */
+  readonly exchange: (previous: Token.Token | undefined) => Effect.Effect<Token.Token, CredentialsError, R>
+  /** Whether a renewal replaces something at the server that must not be lost. */
+  readonly rotates: boolean
+  readonly exchangeTimeout: Duration.Duration
+  readonly closeTimeout: Duration.Duration
+  /** Must not fail or wait. */
+  readonly publish: (event: CredentialsEvent.CredentialsEvent) => Effect.Effect<void>
+}
+
+export interface StateMachine {
+  readonly token: Effect.Effect<Token.Token, CredentialsError>
+  readonly reject: (token: Token.Token) => Effect.Effect<Token.Token, CredentialsError>
+  readonly refresh: Effect.Effect<Token.Token, CredentialsError>
+}
+
+export const make = <R>(options: Options<R>): Effect.Effect<StateMachine, never, R | Scope.Scope> =>
+  Effect.gen(function*() {
+    const { identity, policy } = options
+    const { provider } = identity
+    const building = yield* Effect.runtime<R>()
+    const runtime = Runtime.make({
+      ...building,
+      // Nobody can interrupt the flight but `close`; inside it only the exchange is interruptible.
+      runtimeFlags: RuntimeFlags.disable(building.runtimeFlags, RuntimeFlags.Interruption)
+    })
+
+    const unavailable = (reason: TokenEndpointUnavailable["reason"], retryAt?: DateTime.Utc) =>
+      new TokenEndpointUnavailable({ provider, reason, retryAt })
+    const closed = Effect.suspend(() => Effect.fail(unavailable("Closed")))
+
+    const slow: Effect.Effect<Token.Token, CredentialsError> = Effect.suspend(() => decide(use))
+    const hold = (token: Token.Token, generation: number): Held => {
+      const issuedAt = token.issuedAt.epochMillis
+      const due = RefreshPolicy.dueAfter(policy, Token.lifetime(token))
+      return {
+        token,
+        generation,
+        softAt: issuedAt + due.soft,
+        hardAt: issuedAt + due.hard,
+        expiresAt: token.expiresAt.epochMillis,
+        ready: Exit.succeed(token)
+      }
+    }
+    const readHeld = (held: Held): Effect.Effect<Token.Token, CredentialsError> =>
+      Effect.clockWith((clock) => clock.unsafeCurrentTimeMillis() < held.softAt ? held.ready : slow)
+
+    const ref = Ref.unsafeMake<State>({
+      held: undefined,
+      flight: undefined,
+      backoff: undefined,
+      closed: false,
+      read: slow
+    })
+
+    const stale = (held: Held) => Effect.zipRight(Metric.update(staleServed, 1), held.ready)
+    const staleServed = Metric.tagged(Metrics.staleServed, "provider", provider)
+
+    /**
+     * Waits for a flight. Whoever may use the old token while it lives gets it
+     * when the flight fails.
+     */
+    const wait = (flight: Flight, fallback: Held | undefined): Effect.Effect<Token.Token, CredentialsError> => {
+      const result = Deferred.await(flight.result)
+      const waiting = policy.mode === "foreground" ? Effect.uninterruptible(result) : result
+      return waiting.pipe(
+        Effect.withSpan("Credentials.wait", { attributes: { provider } }),
+        Effect.catchAllCause((cause) =>
+          fallback === undefined || Cause.isInterruptedOnly(cause)
+            ? Effect.failCause(cause)
+            : Effect.clockWith((clock) =>
+              clock.unsafeCurrentTimeMillis() < fallback.expiresAt ? stale(fallback) : Effect.failCause(cause)
+            )
+        )
+      )
+    }
+
+    /** One step: what to answer, and the state after it. */
+    const transition = (
+      state: State,
+      intent: Intent,
+      now: number,
+      caller: Option.Option<Tracer.AnySpan>
+    ): readonly [Effect.Effect<Token.Token, CredentialsError>, State] => {
+      if (state.closed) return [closed, state]
+      const { backoff, held } = state
+      const pausing = backoff !== undefined && now < backoff.notBefore
+      const join = (reason: "due" | "rejected" | "asked", fallback: Held | undefined) => {
+        const flight = state.flight ?? launch(state, reason, caller)
+        return [wait(flight, fallback), { ...state, flight }] as const
+      }
+      switch (intent._tag) {
+        case "Use": {
+          if (held !== undefined && now < held.expiresAt) {
+            if (now < held.softAt) return [held.ready, state]
+            const next = state.flight === undefined && !pausing
+              ? { ...state, flight: launch(state, "due", caller) }
+              : state
+            const waits = now >= held.hardAt || policy.mode === "foreground"
+            return next.flight !== undefined && waits
+              ? [wait(next.flight, held), next]
+              : [stale(held), next]
+          }
+          if (state.flight === undefined && backoff !== undefined && now < backoff.refusedUntil) {
+            return [Effect.fail(backoff.error), state]
+          }
+          return join("due", undefined)
+        }
+        case "Reject": {
+          // Someone else's 401 has already replaced it: the current token is the answer.
+          if (held === undefined || !Token.sameAccessToken(held.token, intent.token)) {
+            return transition(state, use, now, caller)
+          }
+          if (state.flight === undefined && pausing) return [Effect.fail(backoff.error), state]
+          return join("rejected", undefined)
+        }
+        case "Refresh":
+          return join("asked", undefined)
+      }
+    }
+
+    const decide = (intent: Intent): Effect.Effect<Token.Token, CredentialsError> =>
+      Effect.contextWithEffect((context: Context.Context<never>) =>
+        Effect.clockWith((clock) => {
+          const now = clock.unsafeCurrentTimeMillis()
+          const caller = Context.getOption(context, Tracer.ParentSpan)
+          // The flight is forked inside the step that installs it: no interruption can come between the two.
+          return Effect.flatten(Ref.modify(ref, (state) => transition(state, intent, now, caller)))
+        })
+      )
+
+    /**
+     * Starts a renewal. The fiber begins in a later turn of the scheduler, when
+     * the state already holds the flight.
+     */
+    const launch = (
+      state: State,
+      reason: "due" | "rejected" | "asked",
+      caller: Option.Option<Tracer.AnySpan>
+    ): Flight => {
+      const result = Deferred.unsafeMake<Token.Token, CredentialsError>(FiberId.none)
+      const fly = renewal(state, reason, result).pipe(
+        Effect.withSpan("Credentials.renew", {
+          // It belongs to the Layer: neither to whoever asked first nor to the span the Layer was built in.
+          root: true,
+          attributes: { provider, grant: identity.grant, reason },
+          links: Option.match(caller, {
+            onNone: () => [],
+            onSome: (span) => [{ _tag: "SpanLink", span, attributes: {} }]
+          })
+        }),
+        // Whatever goes wrong in reporting, nobody waits for ever.
+        Effect.catchAllCause(() => Effect.asVoid(settleFailure(unavailable("Defect"), result, undefined)))
+      )
+      return { result, fiber: Runtime.runFork(runtime)(fly, { immediate: false }) }
+    }
+
+    const renewal = (
+      before: State,
+      reason: "due" | "rejected" | "asked",
+      result: Flight["result"]
+    ): Effect.Effect<void, never, R> =>
+      Effect.gen(function*() {
+        const generation = (before.held?.generation ?? 0) + 1
+        if (reason === "rejected") {
+          yield* report(options.publish(CredentialsEvent.Rejected({ identity: identity.hash, generation: generation - 1 })))
+        }
+        const startedAt = yield* Clock.currentTimeMillis
+        const exit = yield* options.exchange(before.held?.token).pipe(
+          // As a value: the next step runs it in a fiber of its own, and Effect logs what such a fiber dies of.
+          Effect.exit,
+          // A flow that cannot be interrupted would hold the time-out back.
+          Effect.disconnect,
+          Effect.timeoutFail({ duration: options.exchangeTimeout, onTimeout: () => unavailable("Timeout") }),
+          Effect.interruptible,
+          Effect.flatten,
+          Effect.exit
+        )
+        if (Exit.isSuccess(exit)) {
+          const held = hold(exit.value, generation)
+          yield* settleSuccess(held, result)
+          yield* report(reportSuccess(held, startedAt))
+        } else {
+          const error = errorOf(exit.cause)
+          const retryAt = yield* settleFailure(error, result, Option.getOrUndefined(Cause.dieOption(exit.cause)))
+          yield* report(reportFailure(error, exit.cause, generation, startedAt, retryAt))
+        }
+      })
+
+    const errorOf = (cause: Cause.Cause<CredentialsError>): CredentialsError =>
+      Option.getOrElse(Cause.failureOption(cause), () =>
+        unavailable(Cause.isInterruptedOnly(cause) ? "Interrupted" : "Defect"))
+
+    const settleSuccess = (held: Held, result: Flight["result"]): Effect.Effect<void> =>
+      Ref.modify(ref, (state) => {
+        Deferred.unsafeDone(result, held.ready)
+        return [
+          undefined,
+          { ...state, held, flight: undefined, backoff: undefined, read: state.closed ? closed : readHeld(held) }
+        ]
+      })
+
+    /**
+     * The token that is held stays. `defect` is what the flow died of: those who
+     * wait die of it too, it is a mistake in the program.
+     */
+    const settleFailure = (
+      error: CredentialsError,
+      result: Flight["result"],
+      defect: unknown
+    ): Effect.Effect<DateTime.Utc> =>
+      Effect.gen(function*() {
+        const now = yield* Clock.currentTimeMillis
+        const before = (yield* Ref.get(ref)).backoff
+        const stepped = yield* step(policy, error, now, before).pipe(
+          // A back-off that dies is a mistake in the program too, and no reason to stampede.
+          Effect.catchAllCause(() => Effect.succeed({ schedule: policy.backoff.initial, notBefore: now + 60_000 }))
+        )
+        const asked = error._tag === "TokenEndpointUnavailable" && error.retryAt !== undefined
+          ? Math.min(error.retryAt.epochMillis, now + longestRefusal)
+          : 0
+        const notBefore = Math.max(stepped.notBefore, asked)
+        const backoff: Backoff = {
+          schedule: stepped.schedule,
+          // Whoever is turned away meanwhile is told until when.
+          error: error._tag === "TokenEndpointUnavailable" ? withRetryAt(error, DateTime.unsafeMake(notBefore)) : error,
+          notBefore,
+          refusedUntil: asked
+        }
+        return yield* Ref.modify(ref, (state) => {
+          Deferred.unsafeDone(result, defect === undefined ? Effect.fail(error) : Effect.die(defect))
+          return [DateTime.unsafeMake(backoff.notBefore), { ...state, flight: undefined, backoff }]
+        })
+      })
+
+    /** Loggers and metrics are the user's: what they do must not reach the flight. */
+    const report = (effect: Effect.Effect<void>): Effect.Effect<void> =>
+      Effect.catchAllCause(effect, () => Effect.void)
+
+    const labels = <Type, In, Out>(metric: Metric.Metric<Type, In, Out>): Metric.Metric<Type, In, Out> =>
+      metric.pipe(Metric.tagged("provider", provider), Metric.tagged("grant", identity.grant))
+
+    const measure = (outcome: string, startedAt: number): Effect.Effect<void> =>
+      Effect.gen(function*() {
+        yield* Metric.update(labels(Metric.tagged(Metrics.renewals, "outcome", outcome)), 1)
+        const now = yield* Clock.currentTimeMillis
+        yield* Metric.update(labels(Metrics.renewalDuration), (now - startedAt) / 1000)
+      })
+
+    const reportSuccess = (held: Held, startedAt: number): Effect.Effect<void> =>
+      Effect.gen(function*() {
+        const { expiresAt } = held.token
+        const event = { identity: identity.hash, generation: held.generation, expiresAt }
+        yield* options.publish(
+          held.generation === 1 ? CredentialsEvent.Acquired(event) : CredentialsEvent.Renewed(event)
+        )
+        yield* measure("success", startedAt)
+        yield* Metric.update(labels(Metrics.expiresAt), expiresAt.epochMillis / 1000)
+        yield* Effect.logInfo("Got a token").pipe(
+          Effect.annotateLogs({ provider, grant: identity.grant, expiresAt: DateTime.formatIso(expiresAt) })
+        )
+      })
+
+    const reportFailure = (
+      error: CredentialsError,
+      cause: Cause.Cause<CredentialsError>,
+      generation: number,
+      startedAt: number,
+      retryAt: DateTime.Utc
+    ): Effect.Effect<void> =>
+      Effect.gen(function*() {
+        const event = { identity: identity.hash, generation }
+        yield* options.publish(
+          error._tag === "ReauthorizationRequired"
+            ? CredentialsEvent.ReauthorizationRequired(event)
+            : CredentialsEvent.RenewalFailed({ ...event, error: error._tag, retryAt })
+        )
+        yield* measure(error._tag, startedAt)
+        const defect = Option.map(Cause.dieOption(cause), (it) => it instanceof Error ? it.name : typeof it)
+        yield* Effect.annotateCurrentSpan("error", error._tag)
+        yield* Effect.logWarning(error.message).pipe(
+          Effect.annotateLogs({
+            provider,
+            grant: identity.grant,
+            ...(Option.isSome(defect) ? { defect: defect.value } : {})
+          })
+        )
+      })
+
+    /**
+     * Nobody hangs: who waits for a flight gets its result if it must be
+     * finished (rotation), else the news that the Layer is closed.
+     */
+    const close = Effect.gen(function*() {
+      const flight = yield* Ref.modify(ref, (state) => [state.flight, { ...state, closed: true, read: closed }])
+      if (flight === undefined) return
+      const bounded = <A>(effect: Effect.Effect<A>) =>
+        Effect.interruptible(effect).pipe(Effect.timeoutOption(options.closeTimeout))
+      if (options.rotates) yield* bounded(Fiber.await(flight.fiber))
+      Deferred.unsafeDone(flight.result, closed)
+      yield* Fiber.interruptFork(flight.fiber)
+      yield* bounded(Fiber.await(flight.fiber))
+    })
+    yield* Effect.addFinalizer(() => close)
+
+    return {
+      token: Effect.flatMap(Ref.get(ref), (state) => state.read),
+      reject: (token) => decide({ _tag: "Reject", token }),
+      refresh: decide({ _tag: "Refresh" })
+    }
+  })
+
+const step = (
+  policy: RefreshPolicy.RefreshPolicy,
+  error: CredentialsError,
+  now: number,
+  before: Backoff | undefined
+): Effect.Effect<{ readonly schedule: unknown; readonly notBefore: number }> =>
+  Effect.gen(function*() {
+    const { backoff } = policy
+    let [schedule, , decision] = yield* backoff.step(now, error, before?.schedule ?? backoff.initial)
+    if (ScheduleDecision.isDone(decision)) {
+      ;[schedule, , decision] = yield* backoff.step(now, error, backoff.initial)
+    }
+    return {
+      schedule,
+      notBefore: ScheduleDecision.isDone(decision) ? now : ScheduleIntervals.start(decision.intervals)
+    }
+  })

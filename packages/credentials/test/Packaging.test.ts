@@ -1,0 +1,3 @@
+import { packaging } from "./utils/packaging.js"
+
+packaging({ folder: "credentials" })

@@ -1,0 +1,72 @@
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import type * as Redacted from "effect/Redacted"
+import * as Ref from "effect/Ref"
+import type { ErrorDialect } from "../../testing/ErrorDialect.js"
+import type { ArmedFault, TokenEndpoint } from "./behaviour.js"
+import type { RateLimits, Subscription } from "./rateLimiter.js"
+import * as Stats from "./stats.js"
+
+/** What the controls of a simulator change. Durations are milliseconds. */
+export interface Settings {
+  /** The secret of each client id that is accepted now. */
+  readonly clients: ReadonlyMap<string, Redacted.Redacted>
+  /** The account that `credentials` answers with. */
+  readonly clientId: string
+  readonly tokenEndpoint: TokenEndpoint
+  /** Laid over the documented token reply. */
+  readonly tokenReply: Readonly<Record<string, unknown>>
+  readonly tokenLatency: number
+  readonly apiLatency: number
+  readonly unsubscribed: ReadonlyArray<string>
+  readonly forbidden: ReadonlyArray<string>
+  readonly rateLimits: RateLimits | "off"
+}
+
+/** What is decided when a simulator is made. */
+export interface Constants {
+  readonly allowBasic: boolean
+  readonly accountRequired: boolean
+  readonly tokenErrorDialect: ErrorDialect
+  readonly apiErrorDialect: ErrorDialect
+}
+
+export interface AcceptedToken {
+  readonly clientId: string
+  /** Milliseconds since the Unix epoch. */
+  readonly expiresAt: number
+}
+
+export interface State {
+  readonly constants: Constants
+  readonly settings: Ref.Ref<Settings>
+  readonly tokens: Ref.Ref<ReadonlyMap<string, AcceptedToken>>
+  /** By client id and product base: limits are counted per subscription. */
+  readonly subscriptions: Ref.Ref<ReadonlyMap<string, Subscription>>
+  readonly faults: Ref.Ref<ReadonlyArray<ArmedFault>>
+  readonly stats: Ref.Ref<Stats.Stats>
+  readonly nextRequestId: Effect.Effect<string>
+  readonly nextAccessToken: Effect.Effect<string>
+  readonly nextSecret: Effect.Effect<string>
+}
+
+export const make = (constants: Constants, settings: Settings): Effect.Effect<State> =>
+  Effect.gen(function*() {
+    // two simulators never issue the same token
+    const salt = (yield* Random.nextIntBetween(0x1000_0000, 0x7fff_ffff)).toString(16)
+    const counter = Effect.map(Ref.make(0), (ref) => Ref.updateAndGet(ref, (n) => n + 1))
+    const [requests, tokens, secrets] = yield* Effect.all([counter, counter, counter])
+    return {
+      constants,
+      settings: yield* Ref.make(settings),
+      tokens: yield* Ref.make<ReadonlyMap<string, AcceptedToken>>(new Map()),
+      subscriptions: yield* Ref.make<ReadonlyMap<string, Subscription>>(new Map()),
+      faults: yield* Ref.make<ReadonlyArray<ArmedFault>>([]),
+      stats: yield* Ref.make(Stats.empty),
+      nextRequestId: Effect.map(requests, requestId),
+      nextAccessToken: Effect.map(tokens, (n) => `simulated-access-token-${salt}-${n}`),
+      nextSecret: Effect.map(secrets, (n) => `simulated-client-secret-${salt}-${n}`)
+    }
+  })
+
+const requestId = (n: number): string => `00000000-0000-4000-8000-${n.toString(16).padStart(12, "0")}`
