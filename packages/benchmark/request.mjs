@@ -1,4 +1,5 @@
 // An authorised request beside the same request on the bare client, in memory: no socket, one canned answer.
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -33,6 +34,9 @@ const bareRequest = HttpClientRequest.get(`${baseUrl}/products/v4/search/NE555/p
   headers: { authorization: `Bearer ${accessToken}`, ...headers }
 })
 
+/** A program that wants no transport of its own to follow redirects may say so once, at its edge. */
+const manual = Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" })
+
 const compare = (tracer) =>
   Effect.gen(function*() {
     const subjects = (times) => ({
@@ -54,9 +58,12 @@ const compare = (tracer) =>
 const program = Effect.gen(function*() {
   const plain = yield* compare(false)
   const traced = yield* compare(true)
+  const atTheEdge = yield* manual(compare(false))
   return [
     { name: "authorised request in memory, added", value: plain.micros, unit: "µs", target: 8, beside: plain.bare },
     { name: "its allocations, added", value: plain.bytes, unit: "bytes", target: 2048 },
+    { name: "the same, redirect: \"manual\" at the edge", value: atTheEdge.micros, unit: "µs", target: 8, beside: atTheEdge.bare },
+    { name: "its allocations, added", value: atTheEdge.bytes, unit: "bytes", target: 2048 },
     { name: "the same, traced", value: traced.micros, unit: "µs", target: 8, beside: traced.bare },
     { name: "its allocations, added", value: traced.bytes, unit: "bytes", target: 2048 }
   ]

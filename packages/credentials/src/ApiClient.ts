@@ -21,6 +21,7 @@ import type { ErrorBody, Options, Repetition } from "./internal/apiModel.js"
 import * as Pipeline from "./internal/apiPipeline.js"
 import * as Body from "./internal/body.js"
 import * as Expected from "./internal/expected.js"
+import * as Response from "./internal/response.js"
 
 export type {
   /**
@@ -124,16 +125,22 @@ export const path = (texts: TemplateStringsArray, ...parameters: ReadonlyArray<s
     return path + (parameter === "" ? "." : encodePart(parameter)) + text
   })
 
-/** A lone surrogate, which cannot be encoded, cannot be a parameter either. */
+/**
+ * A lone surrogate, which cannot be encoded, cannot be a parameter either; nor
+ * can a path of its own with dots, for some gateways decode `%2F` before they
+ * look.
+ */
 const encodePart = (parameter: string): string =>
-  /[\ud800-\udfff]/u.test(parameter) ? "." : encodeURIComponent(parameter)
+  /[\ud800-\udfff]/u.test(parameter) || /(?:^|[/\\])\.{1,2}(?:[/\\]|$)/.test(parameter)
+    ? "."
+    : encodeURIComponent(parameter)
 
 /**
  * Decodes the JSON body of a success. What does not fit fails with
  * `UnexpectedResponse`, which says where and what was expected, never the value.
  * A connection that breaks while the body is read fails with `RequestFailed`, or
- * with `OutcomeUnknown` where the method does not promise that a repetition is
- * harmless: such a request was probably applied.
+ * with `OutcomeUnknown` where the request must not be repeated: it was probably
+ * applied. It is not tried again.
  *
  * @since 0.1.0
  * @category decoding
@@ -148,7 +155,7 @@ export const decodeJson = <A, I>(
     return Effect.matchEffect(response.text, {
       onFailure: () =>
         Effect.fail(
-          Failure.byMethod(response.request) === "always"
+          (Response.repetition(response) ?? Failure.byMethod(response.request)) === "always"
             ? new RequestFailed({ ...where(), reason: "Transport" })
             : new OutcomeUnknown({ ...where(), status: response.status, problem: Problem.empty })
         ),

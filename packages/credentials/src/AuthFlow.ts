@@ -35,6 +35,8 @@ export interface TokenReply {
   readonly refreshToken?: Redacted.Redacted | undefined
   readonly refreshExpiresIn?: Duration.Duration | undefined
   readonly scope?: string | undefined
+  /** The base URL that this token is for. The flow must say which ones it accepts (`acceptBaseUrl`). */
+  readonly baseUrl?: string | undefined
   /** When the request that got this reply was sent; the start of the exchange where absent. */
   readonly requestedAt?: DateTime.Utc | undefined
 }
@@ -66,6 +68,8 @@ export interface AuthFlow<out R = never> {
   readonly baseUrl: BaseUrl.BaseUrl
   /** Every origin that may receive these credentials; the base URL's is one of them. */
   readonly origins: ReadonlyArray<string>
+  /** Which base URLs a token reply may name instead of `baseUrl`: none, unless the flow says so. */
+  readonly acceptBaseUrl: (baseUrl: BaseUrl.BaseUrl) => boolean
   /** Lower-case names of the headers that hold a secret: never logged or traced. */
   readonly secretHeaders: ReadonlyArray<string>
   /** The lifetime of a token whose reply does not give one. */
@@ -90,6 +94,11 @@ export interface Options<R> {
   readonly baseUrl: string
   /** Further origins that may receive these credentials. */
   readonly otherOrigins?: ReadonlyArray<string> | undefined
+  /**
+   * For a provider whose token replies name the base URL: which ones to believe.
+   * Whatever it says, a base URL must be https, or loopback. None by default.
+   */
+  readonly acceptBaseUrl?: ((baseUrl: BaseUrl.BaseUrl) => boolean) | undefined
   readonly obtain: Effect.Effect<TokenReply, CredentialsError, R>
   /** The lifetime of a token whose reply does not give one. Must be declared unless every reply gives one. */
   readonly lifetimeWhenAbsent: Duration.DurationInput
@@ -132,6 +141,7 @@ const attachTo = (
     return withHeaders(request, ready)
   }
 }
+
 /** A server that says its token is dead on arrival is not asked again at every request. */
 const shortest = Duration.minutes(1)
 
@@ -181,6 +191,7 @@ export const make: {
       attach: attachTo(statics, header),
       baseUrl,
       origins: [baseUrl.origin, ...others.map((other) => other.origin)],
+      acceptBaseUrl: options.acceptBaseUrl ?? (() => false),
       secretHeaders,
       lifetimeWhenAbsent: Duration.decode(options.lifetimeWhenAbsent ?? shortest),
       refreshPolicy: Option.fromNullable(options.refreshPolicy)

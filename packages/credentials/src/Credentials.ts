@@ -11,6 +11,7 @@ import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -20,6 +21,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as AuthFlow from "./AuthFlow.js"
+import * as BaseUrl from "./BaseUrl.js"
 import { ForeignOrigin, MalformedTokenResponse } from "./CredentialsError.js"
 import type { CredentialsError } from "./CredentialsError.js"
 import type { CredentialsEvent } from "./CredentialsEvent.js"
@@ -102,14 +104,38 @@ export interface Options {
   readonly eventsCapacity?: number | undefined
 }
 
-const locate = (flow: Pick<AuthFlow.AuthFlow<unknown>, "attach" | "baseUrl" | "origins" | "identity">): Credentials["attach"] =>
-(request, token) => {
-  const target = Target.resolve(request.url, flow.baseUrl, flow.origins)
-  return target._tag === "Url"
-    ? Exit.succeed(flow.attach(target.url === request.url ? request : HttpClientRequest.setUrl(request, target.url), token))
-    : Effect.fail(
-      new ForeignOrigin({ provider: flow.identity.provider, origin: target.origin, allowed: flow.origins })
-    )
+type Place = Pick<AuthFlow.AuthFlow<unknown>, "attach" | "baseUrl" | "origins" | "acceptBaseUrl" | "identity">
+
+/** The base URL of a token, if it names one that the flow believes. */
+const namedBaseUrl = (flow: Place, baseUrl: string): Option.Option<BaseUrl.BaseUrl> =>
+  Option.filter(Either.getRight(BaseUrl.parse(baseUrl, "baseUrl")), flow.acceptBaseUrl)
+
+const locate = (flow: Place): Credentials["attach"] => {
+  const foreign = (origin: string) =>
+    Effect.fail(new ForeignOrigin({ provider: flow.identity.provider, origin, allowed: flow.origins }))
+  const put = (
+    request: HttpClientRequest.HttpClientRequest,
+    token: Token.Token,
+    baseUrl: BaseUrl.BaseUrl,
+    origins: ReadonlyArray<string>
+  ) => {
+    const target = Target.resolve(request.url, baseUrl, origins)
+    return target._tag === "Url"
+      ? Exit.succeed(flow.attach(HttpClientRequest.setUrl(request, target.url), token))
+      : foreign(target.origin)
+  }
+  let last: Token.Token | undefined
+  let named: Option.Option<BaseUrl.BaseUrl> = Option.none()
+  return (request, token) => {
+    if (Option.isNone(token.baseUrl)) return put(request, token, flow.baseUrl, flow.origins)
+    if (token !== last) {
+      named = namedBaseUrl(flow, token.baseUrl.value)
+      last = token
+    }
+    return Option.isNone(named)
+      ? foreign("invalid")
+      : put(request, token, named.value, [named.value.origin, ...flow.origins])
+  }
 }
 
 const make = <R>(
@@ -159,6 +185,12 @@ const exchange = <R>(
       return yield* new MalformedTokenResponse({
         provider: flow.identity.provider,
         expected: "visible ASCII characters at accessToken"
+      })
+    }
+    if (reply.baseUrl !== undefined && Option.isNone(namedBaseUrl(flow, reply.baseUrl))) {
+      return yield* new MalformedTokenResponse({
+        provider: flow.identity.provider,
+        expected: "a base URL that this flow accepts"
       })
     }
     return toToken(reply, flow, startedAt, previous)

@@ -61,7 +61,7 @@ const window = (
   fraction: number | undefined
 ): Window => ({
   max: max === undefined ? base.max : Duration.decode(max),
-  fraction: Math.min(1, Math.max(0, fraction ?? base.fraction))
+  fraction: fraction === undefined || Number.isNaN(fraction) ? base.fraction : Math.min(1, Math.max(0, fraction))
 })
 
 /**

@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import { dual } from "effect/Function"
+import { globalValue } from "effect/GlobalValue"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
@@ -32,6 +33,9 @@ export interface RetryableFailure {
  * A token bucket for retries: `capacity` at first, one more every `refill`.
  * When it is empty, failures are final. It keeps a thousand failing callers
  * from turning into three thousand requests.
+ *
+ * What is left of it goes by this object, for each API product and Layer: make a
+ * policy once, not at every call. A `refill` of zero is no limit.
  *
  * @since 0.1.0
  * @category models
@@ -164,7 +168,10 @@ export const make = <R = never>(options: {
   }
 })
 
-const current: FiberRef.FiberRef<Option.Option<RetryPolicy>> = FiberRef.unsafeMake(Option.none())
+const current: FiberRef.FiberRef<Option.Option<RetryPolicy>> = globalValue(
+  Symbol.for("effect-credentials/RetryPolicy/current"),
+  () => FiberRef.unsafeMake<Option.Option<RetryPolicy>>(Option.none())
+)
 
 /**
  * Uses this policy for the API requests of one effect, instead of the client's

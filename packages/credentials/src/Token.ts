@@ -43,6 +43,8 @@ export interface Token extends Inspectable.Inspectable {
   readonly refreshExpiresAt: Option.Option<DateTime.Utc>
   /** The scope granted, where it differs from the scope asked for (RFC 6749 §5.1). */
   readonly scope: Option.Option<string>
+  /** Where this token is for, where the token reply said so; `None` for the flow's own base URL. */
+  readonly baseUrl: Option.Option<string>
 }
 
 const Proto = {
@@ -99,6 +101,7 @@ export const make = (options: {
   readonly refreshToken?: string | Redacted.Redacted | undefined
   readonly refreshExpiresAt?: DateTime.Utc | undefined
   readonly scope?: string | undefined
+  readonly baseUrl?: string | undefined
 }): Token =>
   Object.assign(Object.create(Proto), {
     accessToken: redact(options.accessToken),
@@ -106,7 +109,8 @@ export const make = (options: {
     expiresAt: options.expiresAt,
     refreshToken: Option.map(Option.fromNullable(options.refreshToken), redact),
     refreshExpiresAt: Option.fromNullable(options.refreshExpiresAt),
-    scope: Option.fromNullable(options.scope)
+    scope: Option.fromNullable(options.scope),
+    baseUrl: Option.fromNullable(options.baseUrl)
   })
 
 /**
@@ -149,7 +153,8 @@ const Stored = Schema.Struct({
   // Exact: without it the schema is a union with `undefined`, whose message would show the value.
   refreshToken: Schema.optionalWith(Secret, { as: "Option", exact: true }),
   refreshExpiresAt: Schema.optionalWith(Schema.DateTimeUtc, { as: "Option" }),
-  scope: Schema.optionalWith(Schema.String, { as: "Option" })
+  scope: Schema.optionalWith(Schema.String, { as: "Option" }),
+  baseUrl: Schema.optionalWith(Schema.String, { as: "Option" })
 })
 
 /**

@@ -104,6 +104,7 @@ const makeServer = (
   )
   return {
     api,
+    credentials,
     layer: Layer.provideMerge(credentials, api.client),
     tokenCalls: () => api.at("/token").length,
     revoke: Effect.sync(() => {
@@ -1401,7 +1402,7 @@ describe("a target", () => {
     assert.strictEqual(ApiClient.path`/a/${"100%"}`, "/a/100%25")
   })
 
-  for (const parameter of ["", ".", "..", "\ud800"]) {
+  for (const parameter of ["", ".", "..", "../..", "a/../b", "..\\x", "\ud800"]) {
     it.effect(`with the parameter ${JSON.stringify(parameter)} is refused`, () =>
       Effect.gen(function*() {
         const api = Fake.makeFakeApi({})
@@ -1560,5 +1561,130 @@ describe("time", () => {
       )
       assert.strictEqual(error._tag === "RequestFailed" && error.reason, "Timeout")
       assert.isTrue(aborted)
+    }))
+})
+
+describe("a 401 that no renewal mends", () => {
+  it.effect("costs a few token calls a minute, on however many paths of a product that otherwise works", () =>
+    Effect.gen(function*() {
+      const paths = Array.from({ length: 50 }, (_, index) => `/bad/${index}`)
+      const refused = Fake.json({ title: "not subscribed" }, 401)
+      const server = makeServer((guard) => ({
+        "/ok": guard(Fake.ok),
+        ...Object.fromEntries(paths.map((path) => [path, refused]))
+      }))
+      yield* Effect.gen(function*() {
+        const client = parts()
+        yield* passing(client.get("/ok"))
+        for (const path of paths) {
+          const error = yield* passing(Effect.flip(client.get(path)), "200 millis")
+          assert.strictEqual(error._tag, "ApiError")
+          assert.strictEqual((yield* passing(client.get("/ok"), "200 millis")).status, 200)
+        }
+        assert.isAtMost(server.tokenCalls(), 4)
+      }).pipe(Effect.provide(server.layer))
+    }))
+
+  it.effect("costs one token call for a POST that is sent once, however often it comes", () =>
+    Effect.gen(function*() {
+      const server = makeServer((guard) => ({
+        "/ok": guard(Fake.ok),
+        "/order": Fake.json({ title: "not subscribed" }, 401)
+      }))
+      yield* Effect.gen(function*() {
+        const client = parts()
+        yield* passing(client.get("/ok"))
+        for (let time = 0; time < 20; time++) {
+          yield* passing(Effect.flip(client.post("/order")), "200 millis")
+          yield* passing(client.get("/ok"), "200 millis")
+        }
+        assert.strictEqual(server.tokenCalls(), 2)
+        assert.lengthOf(server.api.at("/order"), 20)
+      }).pipe(Effect.provide(server.layer))
+    }))
+
+  it.effect("is forgotten as soon as the same request is accepted", () =>
+    Effect.gen(function*() {
+      let lagging = 0
+      const server = makeServer((guard) => ({
+        "/parts": (request) => lagging-- > 0 ? Fake.json({ title: "not yet" }, 401) : guard(Fake.ok)(request)
+      }))
+      yield* Effect.gen(function*() {
+        const client = parts()
+        yield* passing(client.get("/parts"), "1 second")
+        // The old token, and for a moment the new one too.
+        lagging = 2
+        yield* passing(Effect.flip(client.get("/parts")), "1 second")
+        assert.strictEqual((yield* passing(client.get("/parts"), "1 second")).status, 200)
+        yield* TestClock.adjust("5 seconds")
+        yield* server.revoke
+        assert.strictEqual((yield* passing(client.get("/parts"), "1 second")).status, 200)
+      }).pipe(Effect.provide(server.layer))
+    }))
+
+  it.effect("is not waited for long by a POST that is sent once", () =>
+    Effect.gen(function*() {
+      let hangs = false
+      const server = makeServer((guard) => ({ "/ok": guard(Fake.ok), "/order": Fake.json({}, 401) }))
+      const hanging = HttpClient.transform(
+        Context.get(yield* Layer.build(server.api.client), HttpClient.HttpClient),
+        (effect, request) => hangs && request.url.endsWith("/token") ? Effect.never : effect
+      )
+      const layer = Layer.provideMerge(server.credentials, Layer.succeed(HttpClient.HttpClient, hanging))
+      yield* Effect.gen(function*() {
+        yield* passing(parts().get("/ok"))
+        hangs = true
+        const error = yield* passing(Effect.flip(parts({ timeout: "2 seconds" }).post("/order")), "3 seconds")
+        assert.strictEqual(error._tag, "ApiError")
+      }).pipe(Effect.provide(layer))
+    }).pipe(Effect.scoped))
+})
+
+describe("a client that refuses statuses by itself", () => {
+  it.effect("does not keep a 401 from being mended", () =>
+    Effect.gen(function*() {
+      const server = makeServer((guard) => ({ "/parts": guard(Fake.ok) }))
+      const strict = Layer.map(server.api.client, (context) =>
+        Context.add(context, HttpClient.HttpClient, HttpClient.filterStatusOk(Context.get(context, HttpClient.HttpClient))))
+      yield* Effect.gen(function*() {
+        yield* passing(parts().get("/parts"))
+        yield* server.revoke
+        assert.strictEqual((yield* passing(parts().get("/parts"))).status, 200)
+        assert.strictEqual(server.tokenCalls(), 2)
+      }).pipe(Effect.provide(Layer.provideMerge(server.credentials, strict)))
+    }))
+})
+
+describe("a retry budget", () => {
+  const requestsWith = (refill: Duration.DurationInput) =>
+    Effect.gen(function*() {
+      const api = Fake.makeFakeApi({ "/parts": Fake.json({}, 503) })
+      const client = parts({ retry: RetryPolicy.make({ budget: { capacity: 2, refill } }) })
+      for (let call = 0; call < 20; call++) {
+        yield* passing(Effect.flip(client.get("/parts")).pipe(Effect.provide(against(api))))
+      }
+      return api.arrived.length
+    })
+
+  it.effect("that never refills allows its capacity and no more", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* requestsWith(Duration.infinity), 22)
+    }))
+
+  it.effect("that refills at once is no limit", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* requestsWith(0), 80)
+    }))
+})
+
+describe("a body that breaks off", () => {
+  it.effect("of a POST that only reads is a failed request, not an unknown outcome", () =>
+    Effect.gen(function*() {
+      const api = Fake.makeFakeApi({ "/search": Fake.brokenBody(200, "{\"ok\":") })
+      const error = yield* post(api, "/search", { repetition: () => "always" }).pipe(
+        Effect.flatMap(ApiClient.decodeJson("Parts", Schema.Unknown)),
+        Effect.flip
+      )
+      assert.deepInclude({ ...error }, { _tag: "RequestFailed", reason: "Transport" })
     }))
 })

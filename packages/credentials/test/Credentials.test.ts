@@ -1,3 +1,4 @@
+import { HttpClientRequest } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import {
   Context,
@@ -18,6 +19,7 @@ import {
   Stream,
   TestClock
 } from "effect"
+import type { Tracer } from "effect"
 import { AuthFlow, Credentials, CredentialsError, CredentialsIdentity, RefreshPolicy, Token } from "effect-credentials"
 import { Acme, type Fake, makeFake, reply } from "./utils/fakeFlow.js"
 
@@ -257,6 +259,7 @@ describe("a renewal that goes wrong", () => {
       yield* provided(fake, (acme) =>
         Effect.gen(function*() {
           yield* Effect.repeatN(Effect.flip(acme.token), 9)
+          yield* Effect.repeatN(Effect.flip(acme.refresh), 9)
           assert.strictEqual(yield* fake.calls, 1)
           yield* TestClock.adjust("60 seconds")
           yield* Effect.flip(acme.token)
@@ -621,6 +624,43 @@ describe("what can be seen from outside", () => {
       assert.notInclude(lines.join(), "token-1")
     }))
 
+  it.effect("the span of a renewal ends as the renewal does", () =>
+    Effect.gen(function*() {
+      const spans: Array<Tracer.Span> = []
+      const fake = yield* makeFake({ takes: 0 })
+      yield* fake.behave(() =>
+        Effect.flatMap(Effect.orDie(Effect.currentSpan), (span) => {
+          spans.push(span)
+          return spans.length === 1 ? Effect.succeed(reply("token-1", "1 hour")) : Effect.fail(unavailable)
+        })
+      )
+      yield* provided(fake, (acme) => Effect.zipRight(acme.token, Effect.flip(acme.refresh)))
+      const exits = spans.map(({ name, status }) =>
+        [name, status._tag === "Ended" && Exit.isSuccess(status.exit) ? "success" : "failure"]
+      )
+      assert.deepStrictEqual(exits, [["Credentials.renew", "success"], ["Credentials.renew", "failure"]])
+    }))
+
+  it.effect("a Layer that ends during a renewal reports no failure", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const logger = Logger.replace(
+        Logger.defaultLogger,
+        Logger.map(Logger.stringLogger, (line) => {
+          lines.push(line)
+        })
+      )
+      const fake = yield* makeFake()
+      yield* fake.behave(() => Effect.never)
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(Layer.provide(Credentials.layer(Acme, fake.flow), logger), scope)
+      const waiting = yield* Effect.fork(Effect.flip(Context.get(context, Acme).token))
+      yield* Effect.yieldNow()
+      yield* Scope.close(scope, Exit.void)
+      yield* Fiber.join(waiting)
+      assert.deepStrictEqual(lines, [])
+    }))
+
   it.effect("renewals are counted by provider, grant and outcome", () =>
     Effect.gen(function*() {
       const fake = yield* makeFake({ takes: 0 })
@@ -680,6 +720,43 @@ describe("whose a token is", () => {
       const reordered = yield* CredentialsIdentity.make({ ...base, scopes: ["b", "a", "b"] })
       assert.strictEqual(reordered.hash, identities[0]?.hash)
     }))
+})
+
+describe("a token reply that names the base URL", () => {
+  const naming = (baseUrl: string) =>
+    AuthFlow.make({
+      identity: { provider: "acme", clientId: "client", grant: "client_credentials" },
+      baseUrl: "https://login.acme.test",
+      acceptBaseUrl: ({ origin }) => origin.endsWith(".acme.test"),
+      obtain: Effect.succeed({ ...reply("token-1", "1 hour"), baseUrl })
+    })
+  const get = Effect.gen(function*() {
+    const acme = yield* Acme
+    return yield* acme.attach(HttpClientRequest.get("/parts"), yield* acme.token)
+  })
+
+  it.effect("sends the token there, if the flow accepts it", () =>
+    Effect.gen(function*() {
+      const request = yield* get
+      assert.strictEqual(request.url, "https://eu7.acme.test/v2/parts")
+    }).pipe(Effect.provide(Credentials.layer(Acme, naming("https://eu7.acme.test/v2")))))
+
+  for (const baseUrl of ["https://acme.test.evil.com", "http://eu7.acme.test", "https://eu7.acme.test@evil.com", "x"]) {
+    it.effect(`is no token reply where it names ${baseUrl}`, () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(get)
+        assert.deepInclude({ ...error }, { _tag: "MalformedTokenResponse" })
+      }).pipe(Effect.provide(Credentials.layer(Acme, naming(baseUrl)))))
+  }
+
+  it.effect("does not send a token elsewhere because a store says so", () =>
+    Effect.gen(function*() {
+      const acme = yield* Acme
+      const { expiresAt, issuedAt } = yield* acme.token
+      const planted = Token.make({ accessToken: "token-1", issuedAt, expiresAt, baseUrl: "https://evil.com" })
+      const error = yield* Effect.flip(acme.attach(HttpClientRequest.get("/parts"), planted))
+      assert.strictEqual(error._tag, "ForeignOrigin")
+    }).pipe(Effect.provide(Credentials.layer(Acme, naming("https://eu7.acme.test")))))
 })
 
 describe("Credentials.layerTest", () => {

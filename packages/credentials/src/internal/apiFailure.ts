@@ -2,7 +2,6 @@
  * From what went wrong with one attempt to the error that a caller gets, and to
  * whether another attempt may help.
  */
-import * as Headers from "@effect/platform/Headers"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Data from "effect/Data"
@@ -84,10 +83,17 @@ export const secretsOf = (
   authorised: HttpClientRequest.HttpClientRequest,
   tokens: ReadonlyArray<Token.Token>,
   secretHeaders: ReadonlyArray<string> = []
-): ReadonlyArray<Redacted.Redacted> => [
-  ...tokens.flatMap((token) => [token.accessToken, ...Option.toArray(token.refreshToken)]),
-  ...secretHeaders.flatMap((name) => Option.toArray(Headers.get(authorised.headers, name))).map((it) => Redacted.make(it))
-]
+): ReadonlyArray<Redacted.Redacted> => {
+  const secrets = tokens.flatMap((token) => [token.accessToken, ...Option.toArray(token.refreshToken)])
+  for (const name of secretHeaders) {
+    const value = authorised.headers[name]
+    // The header of the token has the token in it, which is looked for already.
+    if (value !== undefined && !secrets.some((secret) => value.endsWith(Redacted.value(secret)))) {
+      secrets.push(Redacted.make(value))
+    }
+  }
+  return secrets
+}
 
 const clean = (problem: Problem, secrets: ReadonlyArray<Redacted.Redacted>): Problem => {
   const text = (it: string | undefined) => it === undefined ? undefined : scrub(it, secrets) || undefined
@@ -104,7 +110,7 @@ const clean = (problem: Problem, secrets: ReadonlyArray<Redacted.Redacted>): Pro
 }
 
 /** What the server said, without our secrets. */
-export const problemOf = <R>(
+const problemOf = <R>(
   options: Options<R>,
   body: ErrorBody,
   secrets: ReadonlyArray<Redacted.Redacted>
@@ -158,11 +164,11 @@ export const classify = <R>(
   repetition: Repetition,
   request: HttpClientRequest.HttpClientRequest,
   body: ErrorBody,
-  problem: Problem,
   secrets: ReadonlyArray<Redacted.Redacted>,
   now: number
 ): AttemptFailed => {
   const { headers, status } = body
+  const problem = problemOf(options, body, secrets)
   const hint = options.hint?.(body, problem)
   const retryAfter = RetryPolicy.retryAfter(headers, now)
   const retry = Option.some({ reason: "Status" as const, status: Option.some(status), retryAfter })

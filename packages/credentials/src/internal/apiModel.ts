@@ -52,7 +52,10 @@ export interface Options<R = never> {
   /** The key that makes a repetition harmless at the provider, for `OutcomeUnknown`. */
   readonly idempotencyKey?: ((request: HttpClientRequest.HttpClientRequest) => string | undefined) | undefined
   readonly retry?: RetryPolicy.RetryPolicy<R> | undefined
-  /** Of one attempt. None by default: put `Effect.timeout` around the request, or set it here. */
+  /**
+   * Of one attempt, until the headers of its answer are there. None by default.
+   * `Effect.timeout` around the whole limits its body, and all attempts, too.
+   */
   readonly timeout?: Duration.DurationInput | undefined
   /** How long after a renewal that a 401 of this product forced in vain no other is forced; 1 minute by default. */
   readonly unauthorizedCoolDown?: Duration.DurationInput | undefined

@@ -21,7 +21,7 @@ import type { CredentialsError } from "../CredentialsError.js"
 import * as RetryPolicy from "../RetryPolicy.js"
 import * as Token from "../Token.js"
 import * as Failure from "./apiFailure.js"
-import type { ErrorBody, Options } from "./apiModel.js"
+import type { ErrorBody, Options, Repetition } from "./apiModel.js"
 import * as Body from "./body.js"
 import * as Metrics from "./metrics.js"
 import * as Response from "./response.js"
@@ -143,9 +143,9 @@ export const make = <R>(options: Options<R>) => {
       onFailure: (error) => onFailed(run, Failure.notSent(options, repetitionOf(run.plain), run.plain, authorised, error)),
       onSuccess: (response) => {
         const { status } = response
-        if (Unauthorized.shows(status)) Unauthorized.accept(run.memory.unauthorized, token)
+        if (Unauthorized.shows(status)) Unauthorized.accept(run.memory.unauthorized, token, () => nameOf(run.plain))
         return (status >= 200 && status < 300) || isAnswer?.(status, run.plain) === true
-          ? Exit.succeed(Response.make(response, run.plain))
+          ? Exit.succeed(Response.make(response, run.plain, repetitionOf))
           : notOk(run, request, authorised, token, response, replaced, hops, onFailed)
       }
     })
@@ -183,25 +183,35 @@ export const make = <R>(options: Options<R>) => {
               : error
         )
       }
-      const body: ErrorBody = { status, headers, json }
-      const problem = Failure.problemOf(options, body, secrets)
       const repetition = repetitionOf(plain)
+      if (status === 401 && replaced === undefined && (yield* renewed(run, token, repetition))) {
+        yield* Metric.update(Metric.tagged(Metrics.replays, "provider", credentials.identity.provider), 1)
+        return yield* attempt(run, request, token, hops, onFailed)
+      }
       const now = yield* Clock.currentTimeMillis
-      const failed = Failure.classify(options, repetition, plain, body, problem, secrets, now)
-      if (status !== 401) return yield* onFailed(run, failed)
-      if (replaced !== undefined) {
+      if (status === 401 && replaced !== undefined) {
         Unauthorized.notMended(run.memory.unauthorized, nameOf(plain), now)
-        return yield* onFailed(run, failed)
       }
-      if (repetition === "never") {
-        // Sent once, but the next request shall have a good token.
-        yield* Effect.ignore(renewAfter401(run, token))
-        return yield* onFailed(run, failed)
-      }
-      if (!(yield* renewAfter401(run, token))) return yield* onFailed(run, failed)
-      yield* Metric.update(Metric.tagged(Metrics.replays, "provider", credentials.identity.provider), 1)
-      return yield* attempt(run, request, token, hops, onFailed)
+      const body: ErrorBody = { status, headers, json }
+      return yield* onFailed(run, Failure.classify(options, repetition, plain, body, secrets, now))
     })
+
+  /** Whether a request that was refused may go out again with another token. */
+  const renewed = (run: Run, token: Token.Token, repetition: Repetition): Effect.Effect<boolean, CredentialsError> =>
+    repetition !== "never"
+      ? renewAfter401(run, token)
+      // Sent once, but the next request shall have a good token. Whoever waits for the error waits a little for it.
+      : renewAfter401(run, token).pipe(
+        Effect.tap((renewed) =>
+          renewed
+            ? Effect.map(Clock.currentTimeMillis, (now) =>
+              Unauthorized.notMended(run.memory.unauthorized, nameOf(run.plain), now))
+            : Effect.void
+        ),
+        Effect.timeoutOption(bodyTimeout),
+        Effect.ignore,
+        Effect.as(false)
+      )
 
   /** Whether there is another token now, so that a replay makes sense. */
   const renewAfter401 = (run: Run, token: Token.Token): Effect.Effect<boolean, CredentialsError> =>
@@ -233,7 +243,11 @@ export const make = <R>(options: Options<R>) => {
             (error) => error._tag === "AttemptFailed" ? error : Failure.final(error)
           ),
           retryable: (failure) => failure.retry,
-          giveUp: (failure) => Effect.fail(failure.error)
+          giveUp: (failure) => Effect.fail(failure.error),
+          onWait: (failure) =>
+            failure.error._tag === "RateLimited"
+              ? Metric.update(Metric.tagged(Metrics.rateLimitWaits, "product", product), 1)
+              : Effect.void
         })
       })
 

@@ -9,11 +9,11 @@ import * as Token from "../Token.js"
 
 const year = 31_536_000_000
 
-/** A length of time that can be used, in milliseconds; what cannot counts as not said. */
+/** A length of time that can be used, in milliseconds; what cannot, or is less than a second, counts as not said. */
 const usable = (duration: Duration.Duration | undefined): number | undefined => {
   if (duration === undefined) return undefined
   const millis = Duration.toMillis(duration)
-  return Number.isFinite(millis) && millis > 0 ? Math.min(millis, year) : undefined
+  return Number.isFinite(millis) && millis >= 1000 ? Math.min(millis, year) : undefined
 }
 
 /**
@@ -39,6 +39,7 @@ export const toToken = (
     refreshExpiresAt: refreshLifetime === undefined
       ? kept && Option.getOrUndefined(kept.refreshExpiresAt)
       : DateTime.addDuration(issuedAt, Duration.millis(refreshLifetime)),
-    scope: reply.scope
+    scope: reply.scope,
+    baseUrl: reply.baseUrl
   })
 }

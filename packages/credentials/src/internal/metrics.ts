@@ -24,6 +24,11 @@ export const staleServed = Metric.counter("credentials_stale_served_total", {
   incremental: true
 })
 
+export const rateLimitWaits = Metric.counter("ratelimit_waits_total", {
+  description: "Waits for a rate limit to pass",
+  incremental: true
+})
+
 export const replays = Metric.counter("credentials_replays_total", {
   description: "Requests sent again with a new token after a 401",
   incremental: true

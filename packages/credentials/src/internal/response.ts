@@ -9,6 +9,7 @@ import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import * as Stream from "effect/Stream"
+import type { Repetition } from "./apiModel.js"
 
 class SafeResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly [HttpClientResponse.TypeId]: HttpClientResponse.TypeId = HttpClientResponse.TypeId
@@ -16,11 +17,22 @@ class SafeResponse extends Inspectable.Class implements HttpClientResponse.HttpC
   readonly #original: HttpClientResponse.HttpClientResponse
   /** As the program made it, before credentials were attached. */
   readonly request: HttpClientRequest.HttpClientRequest
+  readonly #repetitionOf: (request: HttpClientRequest.HttpClientRequest) => Repetition
 
-  constructor(original: HttpClientResponse.HttpClientResponse, request: HttpClientRequest.HttpClientRequest) {
+  constructor(
+    original: HttpClientResponse.HttpClientResponse,
+    request: HttpClientRequest.HttpClientRequest,
+    repetitionOf: (request: HttpClientRequest.HttpClientRequest) => Repetition
+  ) {
     super()
     this.#original = original
     this.request = request
+    this.#repetitionOf = repetitionOf
+  }
+
+  /** What the product says of the request; nothing for a response that is not ours. */
+  static repetition(response: HttpClientResponse.HttpClientResponse): Repetition | undefined {
+    return response instanceof SafeResponse ? response.#repetitionOf(response.request) : undefined
   }
 
   get status() {
@@ -71,5 +83,8 @@ class SafeResponse extends Inspectable.Class implements HttpClientResponse.HttpC
 
 export const make = (
   original: HttpClientResponse.HttpClientResponse,
-  request: HttpClientRequest.HttpClientRequest
-): HttpClientResponse.HttpClientResponse => new SafeResponse(original, request)
+  request: HttpClientRequest.HttpClientRequest,
+  repetitionOf: (request: HttpClientRequest.HttpClientRequest) => Repetition
+): HttpClientResponse.HttpClientResponse => new SafeResponse(original, request, repetitionOf)
+
+export const repetition = SafeResponse.repetition

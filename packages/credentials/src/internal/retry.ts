@@ -12,27 +12,24 @@ import type * as RetryPolicy from "../RetryPolicy.js"
 
 /** What is left of a retry budget. Lives as long as the Layer instance it belongs to. */
 export interface BudgetState {
-  left: number
+  /** Unknown until it is first asked for. */
+  left: number | undefined
   updatedAt: number
 }
 
-export const emptyBudget = (): BudgetState => ({ left: Number.NaN, updatedAt: 0 })
+export const emptyBudget = (): BudgetState => ({ left: undefined, updatedAt: 0 })
 
 /** Takes one retry from the budget, if there is one. */
 const take = (state: BudgetState, budget: RetryPolicy.Budget, now: number): boolean => {
   const every = Duration.toMillis(budget.refill)
-  if (Number.isNaN(state.left)) {
-    state.left = budget.capacity
-    state.updatedAt = now
-  } else if (every > 0) {
-    const elapsed = Math.max(0, now - state.updatedAt)
-    const gained = Math.floor(elapsed / every)
-    state.left = Math.min(budget.capacity, state.left + gained)
-    state.updatedAt = state.left === budget.capacity ? now : state.updatedAt + gained * every
-  }
-  if (state.left < 1) return false
-  state.left -= 1
-  return true
+  const elapsed = Math.max(0, now - state.updatedAt)
+  // A refill that takes no time is always full; one that takes for ever gives nothing back.
+  const gained = every === 0 ? budget.capacity : Number.isFinite(every) ? Math.floor(elapsed / every) : 0
+  const left = state.left === undefined ? budget.capacity : Math.min(budget.capacity, state.left + gained)
+  if (left === budget.capacity) state.updatedAt = now
+  else if (gained > 0) state.updatedAt += gained * every
+  state.left = left >= 1 ? left - 1 : left
+  return left >= 1
 }
 
 /**
@@ -49,6 +46,7 @@ export const repeat = <A, E, R, F, R2>(options: {
   readonly attempt: Effect.Effect<A, F, R>
   /** `now`: milliseconds since the epoch. */
   readonly giveUp: (failure: F, now: number) => Effect.Effect<A, E>
+  readonly onWait?: ((failure: F) => Effect.Effect<void>) | undefined
 }): Effect.Effect<A, E, R | R2> => {
   const { budget, policy, startedAt } = options
   const loop = (failure: F, state: unknown): Effect.Effect<A, E, R | R2> =>
@@ -65,6 +63,7 @@ export const repeat = <A, E, R, F, R2>(options: {
       const inTime = wait <= Duration.toMillis(policy.patience) &&
         now + wait - startedAt <= Duration.toMillis(policy.deadline)
       if (!inTime || !take(budget, policy.budget, now)) return yield* options.giveUp(failure, now)
+      if (options.onWait !== undefined) yield* options.onWait(failure)
       return yield* Effect.sleep(wait).pipe(
         Effect.zipRight(options.attempt),
         Effect.catchAll((again) => loop(again, next))

@@ -71,16 +71,32 @@ const patternOf = (secret: string): string => {
 /** Control characters, and those that reorder or hide text. */
 const controls = /[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+/g
 
+/** A pattern is dear to make, and a token meets many texts. It lives as long as what it is for. */
+const patterns = new WeakMap<Redacted.Redacted, RegExp>()
+
+const patternFor = (secret: Redacted.Redacted): RegExp => {
+  let pattern = patterns.get(secret)
+  if (pattern === undefined) {
+    pattern = new RegExp(patternOf(Redacted.value(secret)), "gi")
+    patterns.set(secret, pattern)
+  }
+  return pattern
+}
+
+const sizeOf = (secret: Redacted.Redacted): number => Redacted.value(secret).length
+
 export const scrub = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string => {
-  const all = Array.from(new Set(secrets.map((secret) => Redacted.value(secret)).filter((secret) => secret !== "")))
   // Longest first: a secret may contain another one.
-  const sorted = all.sort((a, b) => b.length - a.length)
+  const sorted = secrets.filter((secret) => sizeOf(secret) > 0).sort((a, b) => sizeOf(b) - sizeOf(a))
   // The first cut may leave the beginning of a secret at the end: no form is more than six times as long.
-  const longest = 6 * (sorted[0]?.length ?? 0)
+  const longest = sorted[0] === undefined ? 0 : 6 * sizeOf(sorted[0])
   const long = text.length > 4 * limit + longest
   // Before the search: a secret may have white space where the server has a line break.
   let clean = text.slice(0, 4 * limit + longest).replace(controls, " ")
-  for (const secret of sorted) clean = clean.replace(new RegExp(patternOf(secret), "gi"), placeholder)
+  for (const secret of sorted) {
+    // No form of a secret is shorter than the secret.
+    if (sizeOf(secret) <= clean.length) clean = clean.replace(patternFor(secret), placeholder)
+  }
   if (long) clean = clean.slice(0, Math.max(0, clean.length - longest))
   return cut(clean.trim())
 }

@@ -51,18 +51,28 @@ export const send = (
     const executed = secretHeaders.every((name) => names.includes(name))
       ? client.execute(request)
       : Effect.locally(client.execute(request), Headers.currentRedactedNames, [...names, ...secretHeaders])
-    if (manual === before) return Effect.mapErrorCause(executed, undying)
+    if (manual === before) return Effect.catchAllCause(executed, (cause) => answered(undying(cause)))
     const putBack = FiberRef.set(FiberRef.currentContext, before)
     return Effect.uninterruptibleMask((restore) =>
       Effect.zipRight(
         FiberRef.set(FiberRef.currentContext, manual),
         Effect.matchCauseEffect(restore(executed), {
-          onFailure: (cause) => Effect.zipRight(putBack, Exit.failCause(undying(cause))),
+          onFailure: (cause) => Effect.zipRight(putBack, answered(undying(cause))),
           onSuccess: (response) => Effect.zipRight(putBack, Exit.succeed(response))
         })
       )
     )
   })
+
+/** A client that refuses statuses by itself (`filterStatusOk`) has an answer nevertheless, and it is ours to read. */
+const answered = (
+  cause: Cause.Cause<HttpClientError.HttpClientError>
+): Exit.Exit<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> => {
+  const error = Option.getOrUndefined(Cause.failureOption(cause))
+  return error?._tag === "ResponseError" && error.reason === "StatusCode"
+    ? Exit.succeed(error.response)
+    : Exit.failCause(cause)
+}
 
 /** A client that dies of platform's own error (`Effect.orDie`) would hand our headers to whoever sees the defect. */
 const undying = (

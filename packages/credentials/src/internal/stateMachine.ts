@@ -28,10 +28,11 @@ import * as Tracer from "effect/Tracer"
 import { TokenEndpointUnavailable, withRetryAt } from "../CredentialsError.js"
 import type { CredentialsError } from "../CredentialsError.js"
 import type { CredentialsIdentity } from "../CredentialsIdentity.js"
-import * as CredentialsEvent from "../CredentialsEvent.js"
+import type { CredentialsEvent } from "../CredentialsEvent.js"
 import * as RefreshPolicy from "../RefreshPolicy.js"
 import * as Token from "../Token.js"
 import * as Metrics from "./metrics.js"
+import * as RenewalReport from "./renewalReport.js"
 
 /** A token and when it is due, all in milliseconds since the epoch. */
 interface Held {
@@ -89,7 +90,7 @@ export interface Options<R> {
   readonly exchangeTimeout: Duration.Duration
   readonly closeTimeout: Duration.Duration
   /** Must not fail or wait. */
-  readonly publish: (event: CredentialsEvent.CredentialsEvent) => Effect.Effect<void>
+  readonly publish: (event: CredentialsEvent) => Effect.Effect<void>
 }
 
 export interface StateMachine {
@@ -108,6 +109,8 @@ export const make = <R>(options: Options<R>): Effect.Effect<StateMachine, never,
       // Nobody can interrupt the flight but `close`; inside it only the exchange is interruptible.
       runtimeFlags: RuntimeFlags.disable(building.runtimeFlags, RuntimeFlags.Interruption)
     })
+
+    const report = RenewalReport.make(identity, options.publish)
 
     const unavailable = (reason: TokenEndpointUnavailable["reason"], retryAt?: DateTime.Utc) =>
       new TokenEndpointUnavailable({ provider, reason, retryAt })
@@ -199,7 +202,10 @@ export const make = <R>(options: Options<R>): Effect.Effect<StateMachine, never,
           return join("rejected", undefined)
         }
         case "Refresh":
-          return join("asked", undefined)
+          // The clock here does not matter; the server's word does.
+          return state.flight === undefined && backoff !== undefined && now < backoff.refusedUntil
+            ? [Effect.fail(backoff.error), state]
+            : join("asked", undefined)
       }
     }
 
@@ -233,7 +239,8 @@ export const make = <R>(options: Options<R>): Effect.Effect<StateMachine, never,
             onSome: (span) => [{ _tag: "SpanLink", span, attributes: {} }]
           })
         }),
-        // Whatever goes wrong in reporting, nobody waits for ever.
+        Effect.catchAll(() => Effect.void),
+        // Whatever else goes wrong, nobody waits for ever.
         Effect.catchAllCause(() => Effect.asVoid(settleFailure(unavailable("Defect"), result, undefined)))
       )
       return { result, fiber: Runtime.runFork(runtime)(fly, { immediate: false }) }
@@ -243,12 +250,10 @@ export const make = <R>(options: Options<R>): Effect.Effect<StateMachine, never,
       before: State,
       reason: "due" | "rejected" | "asked",
       result: Flight["result"]
-    ): Effect.Effect<void, never, R> =>
+    ): Effect.Effect<void, CredentialsError["_tag"], R> =>
       Effect.gen(function*() {
         const generation = (before.held?.generation ?? 0) + 1
-        if (reason === "rejected") {
-          yield* report(options.publish(CredentialsEvent.Rejected({ identity: identity.hash, generation: generation - 1 })))
-        }
+        if (reason === "rejected") yield* report.rejected(generation - 1)
         const startedAt = yield* Clock.currentTimeMillis
         const exit = yield* options.exchange(before.held?.token).pipe(
           // As a value: the next step runs it in a fiber of its own, and Effect logs what such a fiber dies of.
@@ -263,12 +268,16 @@ export const make = <R>(options: Options<R>): Effect.Effect<StateMachine, never,
         if (Exit.isSuccess(exit)) {
           const held = hold(exit.value, generation)
           yield* settleSuccess(held, result)
-          yield* report(reportSuccess(held, startedAt))
-        } else {
-          const error = errorOf(exit.cause)
-          const retryAt = yield* settleFailure(error, result, Option.getOrUndefined(Cause.dieOption(exit.cause)))
-          yield* report(reportFailure(error, exit.cause, generation, startedAt, retryAt))
+          yield* report.succeeded(held.token, generation, startedAt)
+          return
         }
+        const error = errorOf(exit.cause)
+        const retryAt = yield* settleFailure(error, result, Option.getOrUndefined(Cause.dieOption(exit.cause)))
+        // A Layer that ends is no failure.
+        if ((yield* Ref.get(ref)).closed && Cause.isInterruptedOnly(exit.cause)) return
+        yield* report.failed(error, exit.cause, generation, startedAt, retryAt)
+        // For the span, which ends as the renewal did.
+        return yield* Effect.fail(error._tag)
       })
 
     const errorOf = (cause: Cause.Cause<CredentialsError>): CredentialsError =>
@@ -276,12 +285,11 @@ export const make = <R>(options: Options<R>): Effect.Effect<StateMachine, never,
         unavailable(Cause.isInterruptedOnly(cause) ? "Interrupted" : "Defect"))
 
     const settleSuccess = (held: Held, result: Flight["result"]): Effect.Effect<void> =>
-      Ref.modify(ref, (state) => {
+      Ref.update(ref, (state) => {
         Deferred.unsafeDone(result, held.ready)
-        return [
-          undefined,
-          { ...state, held, flight: undefined, backoff: undefined, read: state.closed ? closed : readHeld(held) }
-        ]
+        return state.flight?.result !== result
+          ? state
+          : { ...state, held, flight: undefined, backoff: undefined, read: state.closed ? closed : readHeld(held) }
       })
 
     /**
@@ -313,62 +321,12 @@ export const make = <R>(options: Options<R>): Effect.Effect<StateMachine, never,
         }
         return yield* Ref.modify(ref, (state) => {
           Deferred.unsafeDone(result, defect === undefined ? Effect.fail(error) : Effect.die(defect))
-          return [DateTime.unsafeMake(backoff.notBefore), { ...state, flight: undefined, backoff }]
+          // Only the flight that is in the air lands: one that has landed before cannot undo what came after.
+          return [
+            DateTime.unsafeMake(backoff.notBefore),
+            state.flight?.result !== result ? state : { ...state, flight: undefined, backoff }
+          ]
         })
-      })
-
-    /** Loggers and metrics are the user's: what they do must not reach the flight. */
-    const report = (effect: Effect.Effect<void>): Effect.Effect<void> =>
-      Effect.catchAllCause(effect, () => Effect.void)
-
-    const labels = <Type, In, Out>(metric: Metric.Metric<Type, In, Out>): Metric.Metric<Type, In, Out> =>
-      metric.pipe(Metric.tagged("provider", provider), Metric.tagged("grant", identity.grant))
-
-    const measure = (outcome: string, startedAt: number): Effect.Effect<void> =>
-      Effect.gen(function*() {
-        yield* Metric.update(labels(Metric.tagged(Metrics.renewals, "outcome", outcome)), 1)
-        const now = yield* Clock.currentTimeMillis
-        yield* Metric.update(labels(Metrics.renewalDuration), (now - startedAt) / 1000)
-      })
-
-    const reportSuccess = (held: Held, startedAt: number): Effect.Effect<void> =>
-      Effect.gen(function*() {
-        const { expiresAt } = held.token
-        const event = { identity: identity.hash, generation: held.generation, expiresAt }
-        yield* options.publish(
-          held.generation === 1 ? CredentialsEvent.Acquired(event) : CredentialsEvent.Renewed(event)
-        )
-        yield* measure("success", startedAt)
-        yield* Metric.update(labels(Metrics.expiresAt), expiresAt.epochMillis / 1000)
-        yield* Effect.logInfo("Got a token").pipe(
-          Effect.annotateLogs({ provider, grant: identity.grant, expiresAt: DateTime.formatIso(expiresAt) })
-        )
-      })
-
-    const reportFailure = (
-      error: CredentialsError,
-      cause: Cause.Cause<CredentialsError>,
-      generation: number,
-      startedAt: number,
-      retryAt: DateTime.Utc
-    ): Effect.Effect<void> =>
-      Effect.gen(function*() {
-        const event = { identity: identity.hash, generation }
-        yield* options.publish(
-          error._tag === "ReauthorizationRequired"
-            ? CredentialsEvent.ReauthorizationRequired(event)
-            : CredentialsEvent.RenewalFailed({ ...event, error: error._tag, retryAt })
-        )
-        yield* measure(error._tag, startedAt)
-        const defect = Option.map(Cause.dieOption(cause), (it) => it instanceof Error ? it.name : typeof it)
-        yield* Effect.annotateCurrentSpan("error", error._tag)
-        yield* Effect.logWarning(error.message).pipe(
-          Effect.annotateLogs({
-            provider,
-            grant: identity.grant,
-            ...(Option.isSome(defect) ? { defect: defect.value } : {})
-          })
-        )
       })
 
     /**

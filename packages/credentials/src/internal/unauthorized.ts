@@ -16,19 +16,24 @@ export interface Memory {
   unchanged: { readonly token: Token.Token; readonly at: number } | undefined
   /** Requests (method and path) that got a 401 with a fresh token too, and when. */
   readonly unmended: Map<string, number>
+  /** When renewals last did not help, whichever request they were for: the newest few. */
+  vain: ReadonlyArray<number>
 }
 
 export const make = (): Memory => ({
   accepted: undefined,
   forced: undefined,
   unchanged: undefined,
-  unmended: new Map()
+  unmended: new Map(),
+  vain: []
 })
 
 /** Whether an answer shows that the token itself was good. A 429 or 5xx may come from a gateway that never looked. */
 export const shows = (status: number): boolean => status < 500 && status !== 401 && status !== 429
 
-export const accept = (memory: Memory, token: Token.Token): void => {
+/** `request` is its method and path, asked for only where it matters. */
+export const accept = (memory: Memory, token: Token.Token, request: () => string): void => {
+  if (memory.unmended.size > 0) memory.unmended.delete(request())
   // A late answer to an older token says nothing about the newer one.
   if (memory.accepted === token) return
   if (memory.accepted !== undefined && memory.accepted.issuedAt.epochMillis > token.issuedAt.epochMillis) return
@@ -37,8 +42,12 @@ export const accept = (memory: Memory, token: Token.Token): void => {
 
 const most = 64
 
+/** How many renewals a product may have in a cool-down that help none of its requests. */
+const mostInVain = 3
+
 /** A renewal did not help this request. */
 export const notMended = (memory: Memory, request: string, now: number): void => {
+  memory.vain = [...memory.vain, now].slice(-mostInVain)
   memory.unmended.delete(request)
   memory.unmended.set(request, now)
   for (const oldest of memory.unmended.keys()) {
@@ -55,7 +64,8 @@ const isFor = (it: { readonly token: Token.Token } | undefined, token: Token.Tok
  * always if this product accepted it before, else once in a cool-down. Requests
  * that were refused with the same token share that one renewal. A renewal that
  * gave the same token again, or did not help this very request, is not repeated
- * within the cool-down either.
+ * within the cool-down either; and where three have helped no request of this
+ * product, none is tried for a while: some of its operations are not ours to use.
  */
 export const mayRenew = (
   memory: Memory,
@@ -67,6 +77,7 @@ export const mayRenew = (
   const recent = (at: number | undefined) => at !== undefined && now - at < coolDown
   if (isFor(memory.unchanged, token) && recent(memory.unchanged?.at)) return false
   if (recent(memory.unmended.get(request))) return false
+  if (memory.vain.length === mostInVain && memory.vain.every(recent)) return false
   if (memory.accepted !== undefined && Token.sameAccessToken(memory.accepted, token)) return true
   if (isFor(memory.forced, token)) return true
   if (recent(memory.forced?.at)) return false
