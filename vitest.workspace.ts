@@ -4,7 +4,8 @@ import type { TestProjectConfiguration } from "vitest/config"
 /** A new package is one line here. */
 const packages = {
   "effect-credentials": "credentials",
-  "@effect-credentials/digikey": "digikey"
+  "@effect-credentials/digikey": "digikey",
+  "@effect-credentials/digitzs": "digitzs"
 }
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))

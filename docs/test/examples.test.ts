@@ -1,5 +1,6 @@
 import type { ProductInformation } from "@effect-credentials/digikey"
 import { DigiKeySimulator } from "@effect-credentials/digikey/testing"
+import { DigitzsSimulator } from "@effect-credentials/digitzs/testing"
 import type { HttpApp } from "@effect/platform"
 import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
@@ -8,12 +9,13 @@ import { ConfigProvider, Effect, Layer, Logger, LogLevel, Redacted } from "effec
 import * as Fs from "node:fs"
 import { createServer } from "node:http"
 import * as Path from "node:path"
+import * as DigitzsPayment from "../examples/digitzs-payment.js"
 import * as Errors from "../examples/errors.js"
 import * as Events from "../examples/events.js"
 import * as Execute from "../examples/execute.js"
 import * as ManagedRuntime from "../examples/managed-runtime.js"
 import * as Options from "../examples/options.js"
-import * as OwnProvider from "../examples/own-provider.js"
+import * as WriteAProvider from "../examples/write-a-provider.js"
 import * as Loopback from "../examples/quick-start/loopback.js"
 import * as Search from "../examples/search.js"
 import * as SecondAccount from "../examples/second-account.js"
@@ -129,7 +131,7 @@ const Acme: HttpApp.Default = HttpRouter.empty.pipe(
   Effect.orDie
 )
 
-it.live("own-provider.ts gets what a provider of its own has", () =>
+it.live("write-a-provider.ts gets what a provider of its own has", () =>
   Effect.gen(function*() {
     yield* HttpServer.serveEffect(Acme)
     const variables = ConfigProvider.fromMap(
@@ -139,8 +141,35 @@ it.live("own-provider.ts gets what a provider of its own has", () =>
         ["ACME_CLIENT_SECRET", "acme-secret"]
       ])
     )
-    const [, { out }] = yield* recorded(Effect.withConfigProvider(OwnProvider.program, variables))
+    const [, { out }] = yield* recorded(Effect.withConfigProvider(WriteAProvider.program, variables))
     assert.deepStrictEqual(out, [[{ name: "anvil", stock: 3 }]])
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(NodeHttpServer.layerServer(createServer, { port: 0, host: "127.0.0.1" })),
+    Logger.withMinimumLogLevel(LogLevel.None)
+  ))
+
+it.live("digitzs-payment.ts finds out what came of a payment whose answer was lost", () =>
+  Effect.gen(function*() {
+    const simulator = yield* DigitzsSimulator.make()
+    yield* HttpServer.serveEffect(simulator.app)
+    const { apiKey, appId, appKey } = yield* simulator.accepted
+    const variables = ConfigProvider.fromMap(
+      new Map([
+        ["DIGITZS_API_KEY", Redacted.value(apiKey)],
+        ["DIGITZS_APP_KEY", Redacted.value(appKey)],
+        ["DIGITZS_APP_ID", appId],
+        ["DIGITZS_BASE_URL", yield* Loopback.url]
+      ])
+    )
+    yield* simulator.failNext(DigitzsSimulator.Fault.Drop({ applied: true }), { path: "/payments" })
+    const [, { out }] = yield* recorded(Effect.withConfigProvider(DigitzsPayment.program, variables))
+    const [payment, ...others] = yield* simulator.payments
+    assert.deepStrictEqual(others, [])
+    assert.deepStrictEqual(out[0], DigitzsSimulator.defaultMerchants)
+    assert.include(String(out[1]), "may or may not have been applied")
+    assert.include(String(out[1]), payment?.requestId ?? "no payment")
+    assert.strictEqual(out[2], `was paid already: ${payment?.id}`)
   }).pipe(
     Effect.scoped,
     Effect.provide(NodeHttpServer.layerServer(createServer, { port: 0, host: "127.0.0.1" })),
