@@ -1,6 +1,6 @@
 import { Cents, DigitzsApp, Merchants, Payments } from "@effect-credentials/digitzs"
 import { FetchHttpClient } from "@effect/platform"
-import { Console, Effect, Layer, Option, Redacted, Schedule } from "effect"
+import { Console, Effect, Layer, Option, Redacted } from "effect"
 
 // #region payment
 const payment = (merchantId: string): Payments.NewPayment => ({
@@ -18,21 +18,22 @@ const payment = (merchantId: string): Payments.NewPayment => ({
 // #endregion
 
 // #region outcomes
-const pay = (merchantId: string, requestId: Payments.RequestId) =>
-  Payments.create(payment(merchantId), { requestId }).pipe(
+const pay = (merchantId: string, options: Payments.CreateOptions) =>
+  Payments.create(payment(merchantId), options).pipe(
     Effect.map(Payments.PaymentOutcome.$match({
-      Created: ({ payment }) => `paid: ${payment.id}`,
-      Duplicate: ({ transactionId }) => `was paid already: ${Option.getOrElse(transactionId, () => "no id")}`
+      Created: ({ payment }) => `made: ${payment.id}, ${payment.status ?? "no status yet"}`,
+      Duplicate: ({ transactionId }) => `was made already: ${Option.getOrElse(transactionId, () => "no id")}`
     })),
-    Effect.catchTag("PaymentNotApplied", ({ message }) => Effect.succeed(`not paid: ${message}`))
+    Effect.catchTag("PaymentNotApplied", ({ message }) => Effect.succeed(`not made: ${message}`))
   )
 // #endregion
 
 // #region find-out
 const settle = (merchantId: string, requestId: Payments.RequestId) =>
-  pay(merchantId, requestId).pipe(
-    Effect.tapErrorTag("OutcomeUnknown", ({ message }) => Console.log(message)),
-    Effect.retry({ schedule: Schedule.exponential("100 millis"), times: 5 }) // only OutcomeUnknown is left to retry
+  pay(merchantId, { requestId }).pipe(
+    Effect.catchTag("OutcomeUnknown", ({ message }) =>
+      // From here on the first call may have been applied, so a refusal proves nothing: sentBefore.
+      Effect.zipRight(Console.log(message), pay(merchantId, { requestId, repeat: true, sentBefore: true })))
   )
 // #endregion
 

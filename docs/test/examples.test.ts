@@ -169,7 +169,7 @@ it.live("digitzs-payment.ts finds out what came of a payment whose answer was lo
     assert.deepStrictEqual(out[0], DigitzsSimulator.defaultMerchants)
     assert.include(String(out[1]), "may or may not have been applied")
     assert.include(String(out[1]), payment?.requestId ?? "no payment")
-    assert.strictEqual(out[2], `was paid already: ${payment?.id}`)
+    assert.strictEqual(out[2], `was made already: ${payment?.id}`)
   }).pipe(
     Effect.scoped,
     Effect.provide(NodeHttpServer.layerServer(createServer, { port: 0, host: "127.0.0.1" })),

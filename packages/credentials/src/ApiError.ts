@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 import type { CredentialsError, ForeignOrigin } from "./CredentialsError.js"
 
@@ -116,7 +117,7 @@ export class ApiError extends Schema.TaggedError<ApiError>("effect-credentials/A
   retryAt: Schema.optional(Schema.DateTimeUtc)
 }) {
   override get message(): string {
-    const later = this.retryAt === undefined ? "" : ` Come back at ${this.retryAt}.`
+    const later = this.retryAt === undefined ? "" : ` Come back at ${DateTime.formatIso(this.retryAt)}.`
     const hint = `${this.hint === undefined ? "" : ` ${this.hint}`}${later}`
     return `${this.product} answered ${this.status} to ${this.method} ${this.path}${words(this.problem)}.${hint}`
   }
@@ -138,7 +139,7 @@ export class RateLimited extends Schema.TaggedError<RateLimited>("effect-credent
 }) {
   override get message(): string {
     const limit = this.limit === "unknown" ? "a" : `the ${this.limit}`
-    return `${this.product} has reached ${limit} rate limit (${this.method} ${this.path}). Come back at ${this.retryAt}.`
+    return `${this.product} has reached ${limit} rate limit (${this.method} ${this.path}). Come back at ${DateTime.formatIso(this.retryAt)}.`
   }
 }
 

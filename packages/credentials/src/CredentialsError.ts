@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type * as DateTime from "effect/DateTime"
+import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 
 const shown = (text: string | undefined): string => text === undefined ? "" : `: ${text}`
@@ -32,7 +32,7 @@ export class TokenEndpointUnavailable extends Schema.TaggedError<TokenEndpointUn
   retryAt: Schema.optional(Schema.DateTimeUtc)
 }) {
   override get message(): string {
-    const later = this.retryAt === undefined ? "Try again later." : `Try again after ${this.retryAt}.`
+    const later = this.retryAt === undefined ? "Try again later." : `Try again after ${DateTime.formatIso(this.retryAt)}.`
     switch (this.reason) {
       case "Closed":
         return `The Layer that provides the ${this.provider} credentials is closed: no token can be had from it.`

@@ -25,8 +25,8 @@ const payload = (token: string): Option.Option<string> => {
   }
 }
 
-/** More than nothing, in the milliseconds that a Duration counts. */
-const within = (seconds: number): boolean => seconds >= 0.001 && seconds <= day
+/** A second is the least that a lifetime can be. */
+const within = (seconds: number): boolean => seconds >= 1 && seconds <= day
 
 /** NumericDate, RFC 7519 §2; a numeric string is none. */
 const numericDate = (value: unknown): number | undefined =>

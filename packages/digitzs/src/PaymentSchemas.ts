@@ -18,12 +18,13 @@ import { secret, SecretText } from "./internal/schemas.js"
 
 /**
  * The UUID under which Digitzs knows a payment before it has an id: the same
- * request id is applied once, however often it is sent.
+ * request id is applied once, however often it is sent. In lower case: an id that
+ * a database gives back in another case would be another key.
  *
  * @since 0.1.0
  * @category schemas
  */
-export const RequestId = Schema.UUID.pipe(Schema.brand("@effect-credentials/digitzs/RequestId"))
+export const RequestId = Schema.UUID.pipe(Schema.lowercased(), Schema.brand("@effect-credentials/digitzs/RequestId"))
 
 /**
  * @since 0.1.0
@@ -236,8 +237,9 @@ export type PaymentOutcome = Data.TaggedEnum<{
 export const PaymentOutcome = Data.taggedEnum<PaymentOutcome>()
 
 /**
- * The payment was certainly not applied: Digitzs refused it, or it was never
- * sent. `cause` says why; the same request id may be used again.
+ * This call did not apply the payment: Digitzs refused it, or it was never sent.
+ * `cause` says why; the same request id may be used again. It says nothing of an
+ * earlier call under the same request id, unless that was told with `sentBefore`.
  *
  * @since 0.1.0
  * @category errors
@@ -249,6 +251,6 @@ export class PaymentNotApplied extends Schema.TaggedError<PaymentNotApplied>(
   cause: Schema.Union(CredentialsError, ForeignOrigin, ApiError, RateLimited, RequestFailed)
 }) {
   override get message(): string {
-    return `The payment ${this.requestId} was not applied. ${this.cause.message}`
+    return `The payment ${this.requestId} was not applied by this call. ${this.cause.message}`
   }
 }

@@ -15,6 +15,7 @@ import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import { DigitzsApp } from "./DigitzsApp.js"
 import * as Attempts from "./internal/attempts.js"
 import * as Dialects from "./internal/dialects.js"
@@ -42,6 +43,12 @@ export interface CreateOptions {
    */
   readonly repeat?: boolean | undefined
   /**
+   * An earlier call under the same request id may have been applied: it ended in
+   * `OutcomeUnknown`, or the program does not know how. A refusal of this call is
+   * then `OutcomeUnknown` too, and no `PaymentNotApplied`.
+   */
+  readonly sentBefore?: boolean | undefined
+  /**
    * Of the whole call. None by default. Better than `Effect.timeout` around it,
    * whose error has no request id: this one is `OutcomeUnknown`, or
    * `PaymentNotApplied` where nothing was sent yet.
@@ -60,9 +67,15 @@ export interface Payments<I> {
    *
    * - `Created`: Digitzs made it.
    * - `Duplicate`: Digitzs already has one under this request id (409).
-   * - `PaymentNotApplied`: certainly not applied; its `cause` says why.
+   * - `PaymentNotApplied`: this call did not apply it; its `cause` says why.
    * - `OutcomeUnknown`: no usable answer; its `idempotencyKey` is the request id.
    *   To send it again under that request id is how to find out.
+   *
+   * A request id that is not given is made once for this Effect value: to run the
+   * value again (`Effect.retry`) is to send the same payment again.
+   *
+   * The `HttpClient` must not repeat requests by itself: what it does behind this
+   * function's back cannot be counted.
    *
    * A 401 or a 429 was not applied: the payment is sent again with a new token,
    * or after a pause.
@@ -85,6 +98,8 @@ export interface Payments<I> {
     request: HttpClientRequest.HttpClientRequest
   ) => Effect.Effect<HttpClientResponse.HttpClientResponse, ApiClientError, I | HttpClient.HttpClient>
 }
+
+const isRequestId = Schema.is(Schemas.RequestId)
 
 /** What `create` knows of a request, for the callbacks of the client. */
 interface Keyed {
@@ -146,8 +161,8 @@ export const make = <I>(tag: Context.Tag<I, Credentials>): Payments<I> => {
     secrets: ReadonlyArray<string>
   ): Effect.Effect<Schemas.PaymentOutcome, OutcomeUnknown> =>
     response.status === 409
-      ? Effect.flatMap(Effect.option(response.json), (json) => {
-        const { duplicate, transactionId } = Dialects.conflict(Option.getOrUndefined(json))
+      ? Effect.flatMap(Effect.timeoutOption(Effect.option(response.json), "5 seconds"), (json) => {
+        const { duplicate, transactionId } = Dialects.conflict(Option.getOrUndefined(Option.flatten(json)))
         return duplicate
           ? Effect.succeed(Schemas.PaymentOutcome.Duplicate({
             requestId,
@@ -159,7 +174,7 @@ export const make = <I>(tag: Context.Tag<I, Credentials>): Payments<I> => {
       : Effect.mapBoth(decode(response), {
         onFailure: () => unknown(requestId, { status: response.status }),
         onSuccess: (reply) =>
-          Schemas.PaymentOutcome.Created({ requestId, payment: Secrets.scrubTexts(toPayment(reply), secrets) })
+          Schemas.PaymentOutcome.Created({ requestId, payment: Secrets.scrubPayment(toPayment(reply), secrets) })
       })
 
   const failure = (
@@ -169,7 +184,7 @@ export const make = <I>(tag: Context.Tag<I, Credentials>): Payments<I> => {
   ): Schemas.PaymentNotApplied | OutcomeUnknown =>
     error._tag === "OutcomeUnknown"
       ? error
-      : error._tag === "UnexpectedResponse" || Attempts.uncertain(attempts)
+      : error._tag === "UnexpectedResponse" || attempts.conflict || Attempts.uncertain(attempts)
       ? unknown(requestId, {
         status: "status" in error ? error.status : undefined,
         code: "code" in error ? error.code : undefined,
@@ -177,26 +192,35 @@ export const make = <I>(tag: Context.Tag<I, Credentials>): Payments<I> => {
       })
       : new Schemas.PaymentNotApplied({ requestId, cause: error })
 
+  const send = (payment: Schemas.NewPayment, requestId: Schemas.RequestId, options: CreateOptions) =>
+    Effect.gen(function*() {
+      const http = yield* HttpClient.HttpClient
+      const attempts = Attempts.make(options.sentBefore === true)
+      const secrets = Secrets.secretsIn(payment)
+      const call = Effect.flatMap(post(payment, { requestId }), (request) => {
+        keyed.set(request.body, { requestId, repeat: options.repeat === true })
+        return client.execute(request)
+      }).pipe(
+        Effect.provideService(HttpClient.HttpClient, Attempts.watch(http, attempts)),
+        Effect.mapError((error) => failure(Secrets.scrub(error, secrets), requestId, attempts)),
+        Effect.flatMap((response) => outcome(response, requestId, attempts, secrets))
+      )
+      return yield* options.timeout === undefined ? call : Effect.timeoutFail(call, {
+        duration: options.timeout,
+        onTimeout: () => failure(new RequestFailed({ product, method: "POST", path, reason: "Timeout" }), requestId, attempts)
+      })
+    })
+
   return {
-    create: (payment, options = {}) =>
-      Effect.gen(function*() {
-        const requestId = options.requestId ?? (yield* Schemas.newRequestId)
-        const http = yield* HttpClient.HttpClient
-        const attempts = Attempts.make()
-        const secrets = Secrets.secretsIn(payment)
-        const call = Effect.flatMap(post(payment, { requestId }), (request) => {
-          keyed.set(request.body, { requestId, repeat: options.repeat === true })
-          return client.execute(request)
-        }).pipe(
-          Effect.provideService(HttpClient.HttpClient, Attempts.watch(http, attempts)),
-          Effect.mapError((error) => failure(Secrets.scrub(error, secrets), requestId, attempts)),
-          Effect.flatMap((response) => outcome(response, requestId, attempts, secrets))
-        )
-        return yield* options.timeout === undefined ? call : Effect.timeoutFail(call, {
-          duration: options.timeout,
-          onTimeout: () => failure(new RequestFailed({ product, method: "POST", path, reason: "Timeout" }), requestId, attempts)
-        })
-      }),
+    create: (payment, options = {}) => {
+      let requestId = options.requestId
+      return Effect.gen(function*() {
+        if (requestId === undefined) requestId = yield* Schemas.newRequestId
+        // Before anything is sent: a mistake that is found after money has moved is found too late.
+        if (!isRequestId(requestId)) return yield* Effect.dieMessage("The requestId of a payment must be a UUID in lower case")
+        return yield* send(payment, requestId, options)
+      })
+    },
     get: (id) => Effect.map(Effect.flatMap(client.get(ApiClient.path`/payments/${id}`), decode), toPayment),
     execute: client.execute
   }

@@ -1,8 +1,8 @@
-import { DigitzsApp, Payments } from "@effect-credentials/digitzs"
+import { Cents, DigitzsApp, Payments } from "@effect-credentials/digitzs"
 import { DigitzsSimulator } from "@effect-credentials/digitzs/testing"
-import { HttpClient, HttpClientError, HttpClientRequest } from "@effect/platform"
+import { HttpClient, HttpClientError, HttpClientRequest, HttpClientResponse } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Redacted, TestClock } from "effect"
+import { Context, Effect, Fiber, Layer, Option, Redacted, TestClock } from "effect"
 import { CredentialsError } from "effect-credentials"
 import { cardPayment, tokenPayment, unkeyedBody } from "./utils/payments.js"
 import { bodyOf, recording } from "./utils/recording.js"
@@ -369,4 +369,97 @@ describe("a card", () => {
     const { card } = cardPayment("4111111111111111") as Extract<Payments.NewPayment, { paymentType: "card" }>
     assert.isTrue(Object.values(card).every(Redacted.isRedacted))
   })
+})
+
+describe("a program that sends a payment again by itself", () => {
+  it.effect("pays once, although it gave no request id", () =>
+    Effect.gen(function*() {
+      const simulator = yield* DigitzsSimulator.DigitzsSimulator
+      yield* simulator.failNext(Fault.Drop({ applied: true }), { path: "/payments" })
+      const { applied, result } = yield* counted(Effect.retry(Payments.create(tokenPayment), { times: 2 }))
+      assert.strictEqual(applied, 1)
+      assert.strictEqual(result._tag, "Duplicate")
+    }).pipe(Effect.provide(DigitzsSimulator.layer())))
+
+  it.effect("is not told that a payment was not applied, where it says that an earlier call may have done it", () =>
+    Effect.gen(function*() {
+      const { layer } = yield* answering(422, { errors: [{ title: "Bad Request" }] })
+      const error = yield* Effect.flip(Payments.create(tokenPayment, { requestId, sentBefore: true })).pipe(
+        Effect.provide(layer)
+      )
+      assert.deepInclude({ ...error }, { _tag: "OutcomeUnknown", idempotencyKey: requestId })
+    }))
+
+  it("may use a request id in lower case only", () => {
+    assert.throws(() => Payments.RequestId.make("A1B2C3D4-E5F6-4890-ABCD-EF1234567890"))
+  })
+
+  it.effect("with what is no request id sends nothing", () =>
+    Effect.gen(function*() {
+      const { layer, sent } = yield* answering(201, { data: { id: "p" } })
+      // As a program without types could.
+      const wrong = { requestId: "" as Payments.RequestId }
+      const exit = yield* Effect.exit(Payments.create(tokenPayment, wrong)).pipe(Effect.provide(layer))
+      assert.strictEqual(exit._tag, "Failure")
+      assert.deepStrictEqual(yield* sent, [])
+    }))
+})
+
+describe("a 409 to a payment", () => {
+  it.effect("is no duplicate where it says that it is about something else", () =>
+    Effect.gen(function*() {
+      const { layer } = yield* answering(409, {
+        errors: [{ title: "Duplicate", detail: "Duplicate invoice", source: { pointer: "/data/attributes/transaction/invoice" } }]
+      })
+      const error = yield* Effect.flip(Payments.create(tokenPayment, { requestId })).pipe(Effect.provide(layer))
+      assert.strictEqual(error._tag, "OutcomeUnknown")
+    }))
+
+  it.effect("stands, also where its body never comes and the call times out", () =>
+    Effect.gen(function*() {
+      const http = HttpClient.make((request) =>
+        Effect.succeed(HttpClientResponse.fromWeb(request, new Response(new ReadableStream(), { status: 409 })))
+      )
+      const layer = Layer.merge(DigitzsApp.layerTest(), Layer.succeed(HttpClient.HttpClient, http))
+      const timed = yield* passing(Effect.flip(Payments.create(tokenPayment, { requestId, timeout: "1 second" })).pipe(
+        Effect.provide(layer)
+      ))
+      assert.strictEqual(timed._tag, "OutcomeUnknown")
+      const waited = yield* passing(Payments.create(tokenPayment, { requestId }).pipe(Effect.provide(layer)))
+      assert.strictEqual(waited._tag, "Duplicate")
+    }))
+
+  it.effect("gives a transaction id only where it looks like one", () =>
+    Effect.gen(function*() {
+      const { layer } = yield* answering(409, { errors: [], transactionID: "card 4929 8172 6543 0918\n" })
+      const outcome = yield* Payments.create(tokenPayment, { requestId }).pipe(Effect.provide(layer))
+      assert.deepInclude(outcome, { _tag: "Duplicate", transactionId: Option.none() })
+    }))
+})
+
+describe("a client that refuses statuses by itself", () => {
+  it.effect("does not make a declined payment an unknown one", () =>
+    Effect.gen(function*() {
+      const { layer } = yield* answering(422, { errors: [{ title: "Declined" }] })
+      const strict = Layer.map(layer, (context) =>
+        Context.add(context, HttpClient.HttpClient, HttpClient.filterStatusOk(Context.get(context, HttpClient.HttpClient))))
+      const error = yield* Effect.flip(Payments.create(tokenPayment, { requestId })).pipe(Effect.provide(strict))
+      assert.strictEqual(error._tag, "PaymentNotApplied")
+    }))
+})
+
+describe("what Digitzs says of a payment", () => {
+  it.effect("keeps its ids and amounts, although a card's code is a part of them", () =>
+    Effect.gen(function*() {
+      const id = "pay-739-17"
+      const { layer } = yield* answering(201, {
+        data: { id, attributes: { merchantId: "m-739", transaction: { amount: "73900", message: "code 739" } } }
+      })
+      const outcome = yield* Payments.create(cardPayment("4929817265430918"), { requestId }).pipe(Effect.provide(layer))
+      assert.strictEqual(outcome._tag, "Created")
+      if (outcome._tag !== "Created") return
+      assert.deepInclude(outcome.payment, { id, merchantId: "m-739" })
+      assert.strictEqual(outcome.payment.transaction?.amount, Cents.unsafeMake(73900))
+      assert.strictEqual(outcome.payment.transaction?.message, "code <redacted>")
+    }))
 })

@@ -10,9 +10,12 @@ export interface Attempts {
   sent: number
   /** Those that certainly were not applied: answered with a refusal, or never sent. */
   refused: number
+  /** Whether a 409 came: Digitzs has something under this request id, whatever becomes of the rest of the answer. */
+  conflict: boolean
 }
 
-export const make = (): Attempts => ({ sent: 0, refused: 0 })
+/** `sentBefore`: an earlier call under the same request id may have been applied. */
+export const make = (sentBefore: boolean): Attempts => ({ sent: sentBefore ? 1 : 0, refused: 0, conflict: false })
 
 /** Whether an attempt may have been applied. */
 export const uncertain = ({ refused, sent }: Attempts): boolean => sent > refused
@@ -39,8 +42,17 @@ export const watch = (client: HttpClient.HttpClient, attempts: Attempts): HttpCl
   HttpClient.transform(client, (response) =>
     Effect.suspend(() => {
       attempts.sent += 1
+      const answered = (status: number) => {
+        if (isRefusal(status)) attempts.refused += 1
+        if (status === 409) attempts.conflict = true
+      }
       return Effect.tapBoth(response, {
-        onFailure: (error) => Effect.sync(() => void (attempts.refused += neverSent(error) ? 1 : 0)),
-        onSuccess: ({ status }) => Effect.sync(() => void (attempts.refused += isRefusal(status) ? 1 : 0))
+        onFailure: (error) =>
+          Effect.sync(() => {
+            // A client that refuses statuses by itself has an answer nevertheless.
+            if (error._tag === "ResponseError") answered(error.response.status)
+            else if (neverSent(error)) attempts.refused += 1
+          }),
+        onSuccess: ({ status }) => Effect.sync(() => answered(status))
       })
     }))

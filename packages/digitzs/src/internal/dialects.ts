@@ -101,10 +101,14 @@ export interface Conflict {
 
 export const conflict = (json: unknown): Conflict => {
   const errors = jsonApiErrors(json)
-  const transactionId = Option.fromNullable(isRecord(json) ? text(json["transactionID"]) : undefined)
+  // The server's text: only what an id looks like is one.
+  const transactionId = Option.fromNullable(isRecord(json) ? text(json["transactionID"]) : undefined).pipe(
+    Option.filter((id) => /^[\w.:-]{1,100}$/.test(id))
+  )
   return {
     duplicate: Option.isSome(transactionId) || errors.length === 0 || errors.some(({ detail, pointer, title }) =>
-      pointer?.endsWith("/requestId") === true || /duplicate/i.test(`${title} ${detail}`)
+      // Its words count only where it does not say what it is about: an invoice number can be a duplicate too.
+      pointer === undefined ? /duplicate/i.test(`${title} ${detail}`) : pointer.endsWith("/requestId")
     ),
     transactionId
   }

@@ -7,6 +7,7 @@ import { ApiError, OutcomeUnknown, Problem, RateLimited } from "effect-credentia
 import type { ApiClientError } from "effect-credentials/ApiError"
 import { isRecord } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
+import type { Payment } from "../PaymentSchemas.js"
 
 const placeholder = "<redacted>"
 
@@ -65,17 +66,35 @@ const scrubber = (secrets: ReadonlyArray<string>): ((text: string) => string) =>
   }
 }
 
-/** The same value, every text in it freed of these secrets. */
-export const scrubTexts = <A>(value: A, secrets: ReadonlyArray<string>): A => {
-  const clean = scrubber(secrets)
-  const walk = (value: unknown): unknown =>
-    typeof value === "string"
-      ? clean(value)
-      : isRecord(value)
-      ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, walk(inner)]))
-      : value
-  // Texts stay texts, and all else stays what it is.
-  return walk(value) as A
+/**
+ * A payment as the server describes it. Its message is freed of every secret;
+ * its short texts of the long ones only, for three digits may be part of anything;
+ * its ids, amounts and currency are left alone: they are what the program acts on.
+ */
+export const scrubPayment = (payment: Payment, secrets: ReadonlyArray<string>): Payment => {
+  const words = scrubber(secrets)
+  const short = scrubber(secrets.filter((secret) => secret.length >= 8))
+  const texts = <A extends object>(record: A, keys: ReadonlyArray<keyof A>, clean: (text: string) => string): Partial<A> => {
+    const cleaned: Partial<A> = {}
+    for (const key of keys) {
+      const value = record[key]
+      // A key of a text gets a text back.
+      if (typeof value === "string") cleaned[key] = clean(value) as A[keyof A]
+    }
+    return cleaned
+  }
+  const { transaction } = payment
+  return {
+    ...payment,
+    ...texts(payment, ["status", "paymentType"], short),
+    ...(transaction === undefined ? {} : {
+      transaction: {
+        ...transaction,
+        ...texts(transaction, ["invoice", "code", "authCode", "avsResult"], short),
+        ...texts(transaction, ["message"], words)
+      }
+    })
+  }
 }
 
 /** The same error, its words freed of these secrets. */
