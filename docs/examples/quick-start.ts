@@ -6,7 +6,8 @@ import * as Terminal from "./quick-start/terminal.js"
 
 const usage = `Usage: npm start [-- --live]
 
-Without options: serves DigiKey's simulator on loopback and shows what the token manager does.
+Without options: serves the simulators of DigiKey and Digitzs on loopback and shows what the token
+manager does, and what becomes of a payment whose answer is lost.
 No account is needed and nothing leaves this machine.
 
   --live   makes one search on DigiKey's own server instead. Needs DIGIKEY_CLIENT_ID,

@@ -1,24 +1,14 @@
 import { DigiKeyApp, ProductInformation } from "@effect-credentials/digikey"
 import { DigiKeySimulator } from "@effect-credentials/digikey/testing"
 import { FetchHttpClient } from "@effect/platform"
-import { Clock, Console, Duration, Effect, Layer, Queue, Schedule, Stream } from "effect"
+import { Clock, Console, Effect, Layer, Schedule } from "effect"
 import { RefreshPolicy } from "effect-credentials"
-import type { CredentialsEvent } from "effect-credentials"
 import * as Callers from "./callers.js"
+import * as Digitzs from "./digitzs.js"
 import * as Loopback from "./loopback.js"
 import { partsTable } from "./parts.js"
+import * as Stage from "./stage.js"
 import * as Terminal from "./terminal.js"
-
-type Tag = CredentialsEvent.CredentialsEvent["_tag"]
-
-/** What an act showed, for the table at the end. */
-interface Act {
-  readonly title: string
-  readonly searches: Callers.Searches
-  readonly tokenCalls: number
-  readonly millis: number
-  readonly good: boolean
-}
 
 const together = 50
 const callers = 8
@@ -30,53 +20,24 @@ const policy = RefreshPolicy.make({ softFraction: 0.9, backoff: Schedule.exponen
 
 const { TokenEndpoint } = DigiKeySimulator
 
-/** Answers with when the next event of a kind happens, or happened. */
-const listen = Effect.gen(function*() {
-  const { events } = yield* DigiKeyApp.DigiKeyApp
-  const queue = yield* Queue.unbounded<readonly [Tag, number]>()
-  yield* events.pipe(
-    Stream.runForEach(({ _tag }) => Effect.flatMap(Clock.currentTimeMillis, (now) => Queue.offer(queue, [_tag, now]))),
-    Effect.forkScoped
-  )
-  yield* Effect.yieldNow() // lets the reader subscribe before anything happens
-  return (tag: Tag) =>
-    Queue.take(queue).pipe(
-      Effect.repeat({ until: ([seen]) => seen === tag }),
-      Effect.map(([, at]) => at)
-    )
-})
-
 const story = (terminal: Terminal.Terminal) =>
   Effect.gen(function*() {
     const simulator = yield* DigiKeySimulator.DigiKeySimulator
     const digikey = yield* DigiKeyApp.DigiKeyApp
-    const next = yield* listen
-    const { bold, dim, green, red, yellow } = terminal
+    const next = yield* Stage.listen(digikey)
+    const stage = Stage.make(terminal)
+    const { bold, dim, green, yellow } = terminal
 
-    const say = (text: string) => Console.log(`   ${text}`)
-    const begin = (title: string, ...lines: ReadonlyArray<string>) =>
-      Effect.zipRight(
-        Console.log(`\n${bold(title)}`),
-        Effect.forEach(lines, (line) => say(dim(line)), { discard: true })
-      )
-    const check = (good: boolean, text: string) => Effect.as(say(`${good ? green("✓") : red("✗")} ${text}`), good)
+    const { begin, check, conclude, say } = stage
     const checkAnswered = (searches: Callers.Searches, rest: string) => {
       const answered = Callers.answered(searches)
-      const counts = `${Terminal.number(answered)} of ${Terminal.number(searches.length)}`
-      return check(answered === searches.length, `${counts} searches answered${rest}`)
+      const ratio = `${Terminal.number(answered)} of ${Terminal.number(searches.length)}`
+      return check(answered === searches.length, `${ratio} searches answered${rest}`)
     }
-    const tokenCalls = (count: number) => `${count} token ${count === 1 ? "call" : "calls"}`
-
-    const conclude = (act: Omit<Act, "good">, checks: ReadonlyArray<Effect.Effect<boolean>>) =>
-      Effect.map(Effect.all(checks), (results): Act => ({ ...act, good: results.every((good) => good) }))
-
-    /** Runs an act and reads from the server what it took. */
-    const measured = <A, E, R>(act: Effect.Effect<A, E, R>) =>
-      Effect.gen(function*() {
-        yield* simulator.resetStats
-        const [duration, result] = yield* Effect.timed(act)
-        return { millis: Duration.toMillis(duration), result, stats: yield* simulator.stats }
-      })
+    const counts = (searches: Callers.Searches) => ({
+      requests: searches.length,
+      failed: searches.length - Callers.answered(searches)
+    })
 
     /** A token that grows old while one watches; those after it live for half an hour again. */
     const takeShortToken = Effect.gen(function*() {
@@ -89,12 +50,12 @@ const story = (terminal: Terminal.Terminal) =>
 
     const fetchedOnce = Effect.gen(function*() {
       const title = "Fetched once"
-      const { millis, result: searches, stats } = yield* measured(Callers.together(together))
+      const { millis, result: searches, stats } = yield* Stage.measured(simulator, Callers.together(together))
       yield* partsTable(terminal, yield* ProductInformation.keywordSearch({ Keywords: "NE555" }))
       yield* begin(`1  ${title}`, `${together} such searches started at the same time, with no token yet.`)
-      return yield* conclude({ title, searches, tokenCalls: stats.tokenCalls, millis }, [
+      return yield* conclude({ title, ...counts(searches), tokenCalls: stats.tokenCalls, millis }, [
         checkAnswered(searches, ` in ${Terminal.millis(millis)}`),
-        check(stats.tokenCalls === 1, tokenCalls(stats.tokenCalls))
+        check(stats.tokenCalls === 1, Stage.tokenCalls(stats.tokenCalls))
       ])
     })
 
@@ -107,17 +68,18 @@ const story = (terminal: Terminal.Terminal) =>
       )
       const issuedAt = yield* takeShortToken
       yield* simulator.setLatency({ token: tokenLatency })
-      const { millis, result: { result: at, searches }, stats } = yield* measured(
+      const { millis, result: { result: at, searches }, stats } = yield* Stage.measured(
+        simulator,
         Callers.during(callers, Effect.zipLeft(next("Renewed"), Effect.sleep("200 millis")))
       )
       yield* simulator.setLatency({ token: 0 })
       const meanwhile = Callers.within(searches, at - tokenLatency, at)
       const slowest = Terminal.millis(Callers.slowest(searches))
-      return yield* conclude({ title, searches, tokenCalls: stats.tokenCalls, millis }, [
+      return yield* conclude({ title, ...counts(searches), tokenCalls: stats.tokenCalls, millis }, [
         checkAnswered(searches, ""),
         check(
           stats.tokenCalls === 1,
-          `${tokenCalls(stats.tokenCalls)}, over ${Terminal.millis(at - issuedAt)} after the one before`
+          `${Stage.tokenCalls(stats.tokenCalls)}, over ${Terminal.millis(at - issuedAt)} after the one before`
         ),
         check(meanwhile > 0, `${meanwhile} searches answered during that call; the slowest of all took ${slowest}`)
       ])
@@ -127,13 +89,13 @@ const story = (terminal: Terminal.Terminal) =>
       const title = "Recovered from a revoked token"
       yield* begin(`3  ${title}`, `The server revokes the token. ${together} searches go out with it.`)
       yield* simulator.revokeTokens
-      const { millis, result: searches, stats } = yield* measured(Callers.together(together))
+      const { millis, result: searches, stats } = yield* Stage.measured(simulator, Callers.together(together))
       yield* next("Renewed")
       const refused = stats.byStatus[401] ?? 0
-      return yield* conclude({ title, searches, tokenCalls: stats.tokenCalls, millis }, [
+      return yield* conclude({ title, ...counts(searches), tokenCalls: stats.tokenCalls, millis }, [
         check(refused > 0, `${refused} searches refused (401), each sent once more with the new token`),
         checkAnswered(searches, ` in ${Terminal.millis(millis)}`),
-        check(stats.tokenCalls === 1, tokenCalls(stats.tokenCalls))
+        check(stats.tokenCalls === 1, Stage.tokenCalls(stats.tokenCalls))
       ])
     })
 
@@ -157,32 +119,41 @@ const story = (terminal: Terminal.Terminal) =>
       )
       const issuedAt = yield* takeShortToken
       yield* simulator.setTokenEndpoint(TokenEndpoint.Down({ status: 503, retryAfter: 0 }))
-      const { millis, result: { searches }, stats } = yield* measured(Callers.during(callers, outage(issuedAt)))
+      const { millis, result: { searches }, stats } = yield* Stage.measured(
+        simulator,
+        Callers.during(callers, outage(issuedAt))
+      )
       const { tokenCalls: calls, tokensIssued: issued, tokensRefused: refused } = stats
-      return yield* conclude({ title, searches, tokenCalls: calls, millis }, [
+      return yield* conclude({ title, ...counts(searches), tokenCalls: calls, millis }, [
         checkAnswered(searches, `, the slowest in ${Terminal.millis(Callers.slowest(searches))}`),
-        check(issued === 1 && refused === 8, `${tokenCalls(calls)}: ${refused} refused, ${issued} answered`)
+        check(issued === 1 && refused === 8, `${Stage.tokenCalls(calls)}: ${refused} refused, ${issued} answered`)
       ])
     })
 
     yield* Console.log(bold("effect-credentials: a token manager at work"))
     yield* Console.log(dim(`DigiKey's simulator listens on ${yield* Loopback.url}; every request below is real HTTP.`))
-    const acts = [yield* fetchedOnce, yield* renewed, yield* recovered, yield* survived]
+    const acts = [
+      yield* fetchedOnce,
+      yield* renewed,
+      yield* recovered,
+      yield* survived,
+      ...(yield* Digitzs.acts(terminal, stage))
+    ]
 
     yield* Console.log(`\n${bold("Summary")}`)
     const summary = Terminal.table(
       terminal,
       [
         { title: "ACT", align: "left" },
-        { title: "SEARCHES", align: "right" },
+        { title: "REQUESTS", align: "right" },
         { title: "FAILED", align: "right" },
         { title: "TOKEN CALLS", align: "right" },
         { title: "TIME", align: "right" }
       ],
       acts.map((act) => [
         act.title,
-        Terminal.number(act.searches.length),
-        Terminal.number(act.searches.length - Callers.answered(act.searches)),
+        Terminal.number(act.requests),
+        Terminal.number(act.failed),
         Terminal.number(act.tokenCalls),
         Terminal.millis(act.millis)
       ])
