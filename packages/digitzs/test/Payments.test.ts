@@ -449,6 +449,21 @@ describe("a client that refuses statuses by itself", () => {
 })
 
 describe("what Digitzs says of a payment", () => {
+  it.effect("holds no card in an error, also where the whole request comes back encoded", () =>
+    Effect.gen(function*() {
+      const number = "4929817265430918"
+      const echo = Buffer.from(JSON.stringify({ data: { attributes: { card: { number } } } }))
+      for (const detail of [echo.toString("base64"), echo.toString("hex"), Array.from(echo).join(", ")]) {
+        const { layer } = yield* answering(422, { errors: [{ title: "Bad Request", detail }] })
+        const error = yield* Effect.flip(Payments.create(cardPayment(number), { requestId })).pipe(Effect.provide(layer))
+        const said = error._tag === "PaymentNotApplied" && error.cause._tag === "ApiError" ? error.cause.problem.detail : ""
+        assert.include(said, "<redacted>")
+        assert.notInclude(Buffer.from(said ?? "", "base64").toString(), number)
+        assert.notInclude(said, Buffer.from(number).toString("hex"))
+        assert.notInclude(said, Array.from(Buffer.from(number)).join(", "))
+      }
+    }))
+
   it.effect("keeps its ids and amounts, although a card's code is a part of them", () =>
     Effect.gen(function*() {
       const id = "pay-739-17"

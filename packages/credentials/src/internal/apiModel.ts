@@ -4,6 +4,7 @@
 import type * as Headers from "@effect/platform/Headers"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as Duration from "effect/Duration"
+import type * as Redacted from "effect/Redacted"
 import type { Problem, RateLimited } from "../ApiError.js"
 import type * as RetryPolicy from "../RetryPolicy.js"
 
@@ -61,6 +62,13 @@ export interface Options<R = never> {
   readonly unauthorizedCoolDown?: Duration.DurationInput | undefined
   /** Reads the provider's dialects. Its texts are scrubbed and cut by the engine. */
   readonly problem?: ((body: ErrorBody) => Problem) | undefined
+  /**
+   * Secrets that the request itself carries, a card number in its body say: what
+   * the server repeats of them is kept out of every error, like the token.
+   */
+  readonly secrets?:
+    | ((request: HttpClientRequest.HttpClientRequest) => ReadonlyArray<Redacted.Redacted>)
+    | undefined
   /** A known cause of an answer. */
   readonly hint?: ((body: ErrorBody, problem: Problem) => string | undefined) | undefined
   /** Which limit a 429 is about. */

@@ -171,7 +171,8 @@ export const make = <R>(options: Options<R>) => {
         Option.getOrUndefined
       )
       const tokens = replaced === undefined ? [token] : [token, replaced]
-      const secrets = Failure.secretsOf(authorised, tokens, credentials.secretHeaders)
+      const attached = Failure.secretsOf(authorised, tokens, credentials.secretHeaders)
+      const secrets = options.secrets === undefined ? attached : [...attached, ...options.secrets(plain)]
       const location = headers["location"]
       if (redirects.has(status) && location !== undefined && hops < maxRedirects && canFollow(request)) {
         return yield* Effect.mapError(

@@ -1,7 +1,7 @@
 /**
  * What a program gave us as `Redacted` goes into the request and nowhere else.
- * The engine frees a server's words of the credentials that it attached itself;
- * the card numbers in the body of the request are known only here.
+ * The engine frees a server's words of the secrets that it is told of, in every
+ * encoding; here they are freed of a card number as people write one, in groups.
  */
 import { ApiError, OutcomeUnknown, Problem, RateLimited } from "effect-credentials/ApiError"
 import type { ApiClientError } from "effect-credentials/ApiError"
