@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Clock from "effect/Clock"
@@ -102,6 +103,15 @@ export const make = <I, R = never>(
  * @category requests
  */
 export const repetitionByMethod: (request: HttpClientRequest.HttpClientRequest) => Repetition = Failure.byMethod
+
+/**
+ * Whether a request certainly was not applied, because it failed before anything
+ * was sent: it could not be written, or there was nobody to connect to.
+ *
+ * @since 0.1.0
+ * @category requests
+ */
+export const wasNeverSent: (error: HttpClientError.HttpClientError) => boolean = Failure.wasNeverSent
 
 /**
  * A path with its parameters encoded, so that a part number with a `/` stays one

@@ -64,7 +64,7 @@ const Wire = Schema.Struct({
  */
 export const TokenReply: Schema.Schema<AuthFlow.TokenReply, Schema.Schema.Encoded<typeof Wire>> = Schema.transform(
   Wire,
-  Schema.declare((u): u is AuthFlow.TokenReply => typeof u === "object" && u !== null && "accessToken" in u),
+  TokenEndpoint.TokenReplyFromSelf,
   {
     strict: true,
     decode: (wire) => ({

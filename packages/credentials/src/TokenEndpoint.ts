@@ -60,6 +60,27 @@ export const Seconds: Schema.Schema<Duration.Duration | undefined, unknown> = Sc
 )
 
 /**
+ * A reply that has been decoded: the far side of the transformation that `reply`
+ * of `make` is.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const TokenReplyFromSelf: Schema.Schema<TokenReply> = Schema.declare(
+  (u): u is TokenReply => typeof u === "object" && u !== null && "accessToken" in u
+)
+
+/**
+ * A reply with the time at which the request for it was sent.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TimedReply extends TokenReply {
+  readonly requestedAt: DateTime.Utc
+}
+
+/**
  * Why a token endpoint said no, in whatever dialect it said so.
  *
  * @since 0.1.0
@@ -113,7 +134,7 @@ export interface Call<R> {
  */
 export type TokenEndpoint = <R>(
   call: Call<R>
-) => Effect.Effect<TokenReply, CredentialsError, HttpClient.HttpClient | R>
+) => Effect.Effect<TimedReply, CredentialsError, HttpClient.HttpClient | R>
 
 class AttemptFailed extends Data.TaggedError("AttemptFailed")<{
   readonly error: CredentialsError
@@ -182,7 +203,7 @@ export const make = <I>(options: Options<I>): TokenEndpoint => {
   const { provider } = options
   const timeout = Duration.decode(options.timeout ?? "10 seconds")
   const policy = options.retry ?? defaultRetry
-  const budget = Retry.emptyBudget()
+  const budget = Retry.untouchedBudget()
   const decode = Schema.decodeUnknownEither(options.reply)
 
   const malformed = (status: number | undefined, expected: string): AttemptFailed =>
@@ -192,7 +213,7 @@ export const make = <I>(options: Options<I>): TokenEndpoint => {
     response: HttpClientResponse.HttpClientResponse,
     requestedAt: number,
     sent: ReadonlyArray<Redacted.Redacted>
-  ): Effect.Effect<TokenReply, AttemptFailed> =>
+  ): Effect.Effect<TimedReply, AttemptFailed> =>
     Effect.gen(function*() {
       const { status } = response
       if (status < 200 || (status >= 300 && status < 400)) {
@@ -223,12 +244,12 @@ export const make = <I>(options: Options<I>): TokenEndpoint => {
       if (Option.isNone(json)) return yield* malformed(status, "JSON")
       const reply = decode(json.value)
       if (Either.isLeft(reply)) return yield* malformed(status, Expected.describe(reply.left))
-      return { requestedAt: DateTime.unsafeMake(requestedAt), ...reply.right }
+      return { ...reply.right, requestedAt: reply.right.requestedAt ?? DateTime.unsafeMake(requestedAt) }
     })
 
   const attempt = <R>(
     call: Call<R>
-  ): Effect.Effect<TokenReply, AttemptFailed, HttpClient.HttpClient | R> =>
+  ): Effect.Effect<TimedReply, AttemptFailed, HttpClient.HttpClient | R> =>
     Effect.gen(function*() {
       const client = yield* HttpClient.HttpClient
       const request = yield* Effect.mapError(call.request, final)

@@ -555,6 +555,15 @@ describe("RefreshPolicy.foreground", () => {
     }))
 })
 
+/** A logger that keeps its lines. */
+const collecting = () => {
+  const lines: Array<string> = []
+  const keep = Logger.map(Logger.stringLogger, (line) => {
+    lines.push(line)
+  })
+  return { lines, logger: Logger.replace(Logger.defaultLogger, keep) }
+}
+
 describe("what can be seen from outside", () => {
   it.effect("events tell what happened, in order, without a secret", () =>
     Effect.gen(function*() {
@@ -602,13 +611,7 @@ describe("what can be seen from outside", () => {
 
   it.effect("one Info line a renewal, one Warning a failure, and no token in either", () =>
     Effect.gen(function*() {
-      const lines: Array<string> = []
-      const logger = Logger.replace(
-        Logger.defaultLogger,
-        Logger.map(Logger.stringLogger, (line) => {
-          lines.push(line)
-        })
-      )
+      const { lines, logger } = collecting()
       const fake = yield* makeFake({ takes: 0 })
       yield* Effect.gen(function*() {
         const acme = yield* Acme
@@ -643,13 +646,7 @@ describe("what can be seen from outside", () => {
 
   it.effect("a Layer that ends during a renewal reports no failure", () =>
     Effect.gen(function*() {
-      const lines: Array<string> = []
-      const logger = Logger.replace(
-        Logger.defaultLogger,
-        Logger.map(Logger.stringLogger, (line) => {
-          lines.push(line)
-        })
-      )
+      const { lines, logger } = collecting()
       const fake = yield* makeFake()
       yield* fake.behave(() => Effect.never)
       const scope = yield* Scope.make()

@@ -104,7 +104,7 @@ describe("a renewal whose reply has no refresh_token", () => {
 /** A reply of no standard's shape. */
 const sessionReply = Schema.transform(
   Schema.Struct({ session: Token.Secret, host: Schema.optional(Schema.String) }),
-  Schema.declare((u): u is AuthFlow.TokenReply => typeof u === "object" && u !== null && "accessToken" in u),
+  TokenEndpoint.TokenReplyFromSelf,
   {
     strict: true,
     decode: ({ host, session }) => ({ accessToken: session, baseUrl: host }),

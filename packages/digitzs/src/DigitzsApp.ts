@@ -16,7 +16,6 @@ import * as RefreshPolicy from "effect-credentials/RefreshPolicy"
 import type { RetryPolicy } from "effect-credentials/RetryPolicy"
 import * as Token from "effect-credentials/Token"
 import * as TokenEndpoint from "effect-credentials/TokenEndpoint"
-import * as Clock from "effect/Clock"
 import type * as Config from "effect/Config"
 import type { ConfigError } from "effect/ConfigError"
 import type * as Duration from "effect/Duration"
@@ -69,7 +68,7 @@ const Reply: Schema.Schema<
   { readonly data: { readonly attributes: { readonly appToken: string } } }
 > = Schema.transform(
   Schema.Struct({ data: Schema.Struct({ attributes: Schema.Struct({ appToken: Token.Secret }) }) }),
-  Schema.declare((u): u is AuthFlow.TokenReply => typeof u === "object" && u !== null && "accessToken" in u),
+  TokenEndpoint.TokenReplyFromSelf,
   {
     strict: true,
     decode: ({ data }) => ({ accessToken: data.attributes.appToken }),
@@ -78,11 +77,10 @@ const Reply: Schema.Schema<
 )
 
 /** The reply does not say how long the token lives; the token itself may. */
-const withLifetime = (reply: AuthFlow.TokenReply): Effect.Effect<AuthFlow.TokenReply> =>
-  Effect.map(Clock.currentTimeMillis, (now) => ({
-    ...reply,
-    expiresIn: Option.getOrUndefined(Jwt.lifetime(reply.accessToken, reply.requestedAt?.epochMillis ?? now))
-  }))
+const withLifetime = (reply: TokenEndpoint.TimedReply): AuthFlow.TokenReply => ({
+  ...reply,
+  expiresIn: Option.getOrUndefined(Jwt.lifetime(reply.accessToken, reply.requestedAt.epochMillis))
+})
 
 /**
  * The flow alone, for a tag of your own: a second account, say.
@@ -146,7 +144,7 @@ export const flow = <R = never>(
       lifetimeWhenAbsent: documentedLifetime,
       refreshPolicy,
       obtain: Effect.flatMap(readAppKey, (appKey) =>
-        Effect.flatMap(endpoint({ request: Effect.succeed(request(appKey)), secrets: [apiKey, appKey] }), withLifetime))
+        Effect.map(endpoint({ request: Effect.succeed(request(appKey)), secrets: [apiKey, appKey] }), withLifetime))
     })
   })
 

@@ -37,8 +37,11 @@ const repeatable = new Set(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
 export const byMethod = (request: HttpClientRequest.HttpClientRequest): Repetition =>
   repeatable.has(request.method) ? "always" : "never"
 
-/** Failures before anything was sent: the request was certainly not applied. */
-const neverSent = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"])
+const unreachable = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"])
+
+/** A failure before anything was sent: the request was certainly not applied. */
+export const wasNeverSent = (error: HttpClientError.HttpClientError): boolean =>
+  (error._tag === "RequestError" && error.reason !== "Transport") || unreachable.has(Send.transportCode(error) ?? "")
 
 /** What a 429 without `Retry-After` is worth: a guess, said to be one. */
 const guess = Duration.minutes(1)
@@ -149,8 +152,11 @@ export const notSent = <R>(
   })
   if (reason === "InvalidRequest") return final(failed)
   if (repetition !== "always") {
-    const applied = code === undefined || !neverSent.has(code)
-    return final(applied ? outcomeUnknown(options, plain, { code, problem: Problem.empty }) : failed)
+    return final(
+      error._tag !== "TimedOut" && wasNeverSent(error)
+        ? failed
+        : outcomeUnknown(options, plain, { code, problem: Problem.empty })
+    )
   }
   return new AttemptFailed({
     error: failed,

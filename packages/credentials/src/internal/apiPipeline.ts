@@ -99,7 +99,7 @@ export const make = <R>(options: Options<R>) => {
   const budgetOf = (memory: Memory, budget: RetryPolicy.Budget): Retry.BudgetState => {
     let state = memory.budgets.get(budget)
     if (state === undefined) {
-      state = Retry.emptyBudget()
+      state = Retry.untouchedBudget()
       memory.budgets.set(budget, state)
     }
     return state
@@ -143,7 +143,11 @@ export const make = <R>(options: Options<R>) => {
       onFailure: (error) => onFailed(run, Failure.notSent(options, repetitionOf(run.plain), run.plain, authorised, error)),
       onSuccess: (response) => {
         const { status } = response
-        if (Unauthorized.shows(status)) Unauthorized.accept(run.memory.unauthorized, token, () => nameOf(run.plain))
+        if (Unauthorized.shows(status)) {
+          const { unauthorized } = run.memory
+          Unauthorized.accept(unauthorized, token)
+          if (unauthorized.unmended.size > 0) Unauthorized.forgive(unauthorized, nameOf(run.plain))
+        }
         return (status >= 200 && status < 300) || isAnswer?.(status, run.plain) === true
           ? Exit.succeed(Response.make(response, run.plain, repetitionOf))
           : notOk(run, request, authorised, token, response, replaced, hops, onFailed)

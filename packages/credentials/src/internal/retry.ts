@@ -17,7 +17,7 @@ export interface BudgetState {
   updatedAt: number
 }
 
-export const emptyBudget = (): BudgetState => ({ left: undefined, updatedAt: 0 })
+export const untouchedBudget = (): BudgetState => ({ left: undefined, updatedAt: 0 })
 
 /** Takes one retry from the budget, if there is one. */
 const take = (state: BudgetState, budget: RetryPolicy.Budget, now: number): boolean => {

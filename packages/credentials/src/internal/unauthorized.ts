@@ -31,13 +31,16 @@ export const make = (): Memory => ({
 /** Whether an answer shows that the token itself was good. A 429 or 5xx may come from a gateway that never looked. */
 export const shows = (status: number): boolean => status < 500 && status !== 401 && status !== 429
 
-/** `request` is its method and path, asked for only where it matters. */
-export const accept = (memory: Memory, token: Token.Token, request: () => string): void => {
-  if (memory.unmended.size > 0) memory.unmended.delete(request())
+export const accept = (memory: Memory, token: Token.Token): void => {
   // A late answer to an older token says nothing about the newer one.
   if (memory.accepted === token) return
   if (memory.accepted !== undefined && memory.accepted.issuedAt.epochMillis > token.issuedAt.epochMillis) return
   memory.accepted = token
+}
+
+/** A request (method and path) that got a 401 with a fresh token is accepted after all. */
+export const forgive = (memory: Memory, request: string): void => {
+  memory.unmended.delete(request)
 }
 
 const most = 64

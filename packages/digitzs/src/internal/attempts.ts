@@ -3,7 +3,7 @@
  * ended; whether a payment may have been applied depends on all of them.
  */
 import * as HttpClient from "@effect/platform/HttpClient"
-import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as ApiClient from "effect-credentials/ApiClient"
 import * as Effect from "effect/Effect"
 
 export interface Attempts {
@@ -24,19 +24,6 @@ export const uncertain = ({ refused, sent }: Attempts): boolean => sent > refuse
 const isRefusal = (status: number): boolean =>
   (status >= 400 && status < 500 && status !== 408) || status === 501 || status === 505
 
-/** Failures before anything was sent. */
-const unreachable = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"])
-
-const neverSent = (error: HttpClientError.HttpClientError): boolean => {
-  if (error._tag === "RequestError" && error.reason !== "Transport") return true
-  let cause: unknown = error
-  for (let depth = 0; depth < 6 && typeof cause === "object" && cause !== null; depth++) {
-    if ("code" in cause && typeof cause.code === "string") return unreachable.has(cause.code)
-    cause = "cause" in cause ? cause.cause : undefined
-  }
-  return false
-}
-
 /** The same client, with every attempt counted. One that is interrupted stays uncertain. */
 export const watch = (client: HttpClient.HttpClient, attempts: Attempts): HttpClient.HttpClient =>
   HttpClient.transform(client, (response) =>
@@ -51,7 +38,7 @@ export const watch = (client: HttpClient.HttpClient, attempts: Attempts): HttpCl
           Effect.sync(() => {
             // A client that refuses statuses by itself has an answer nevertheless.
             if (error._tag === "ResponseError") answered(error.response.status)
-            else if (neverSent(error)) attempts.refused += 1
+            else if (ApiClient.wasNeverSent(error)) attempts.refused += 1
           }),
         onSuccess: ({ status }) => Effect.sync(() => answered(status))
       })
