@@ -27,7 +27,16 @@ import * as HeaderValue from "./internal/headerValue.js"
  */
 export const secret = (name: string): Config.Config<Redacted.Redacted> =>
   // Not Config.redacted: it hides the words of a missing variable too.
-  Config.string(name).pipe(Config.mapOrFail((value) => Either.map(HeaderValue.check(value, name), (text) => Redacted.make(text))))
+  named(name, (value) => Either.map(HeaderValue.check(value, name), (text) => Redacted.make(text)))
+
+/** The variable's name is added by `Config.string`: once is enough. */
+const named = <A>(name: string, check: (value: string) => Either.Either<A, ConfigError.ConfigError>): Config.Config<A> =>
+  Config.string(name).pipe(
+    Config.mapOrFail((value) =>
+      Either.mapLeft(check(value), (error) =>
+        ConfigError.isInvalidData(error) ? ConfigError.InvalidData([], error.message) : error)
+    )
+  )
 
 /**
  * Like `secret`, for a value that is none.
@@ -36,7 +45,7 @@ export const secret = (name: string): Config.Config<Redacted.Redacted> =>
  * @category configs
  */
 export const text = (name: string): Config.Config<string> =>
-  Config.string(name).pipe(Config.mapOrFail((value) => HeaderValue.check(value, name)))
+  named(name, (value) => HeaderValue.check(value, name))
 
 /**
  * `undefined` where the variable is absent or empty.
@@ -77,12 +86,12 @@ export const oneOf = <const Words extends ReadonlyArray<string>>(
   name: string,
   ...words: Words
 ): Config.Config<Words[number]> =>
-  Config.string(name).pipe(Config.mapOrFail((value) => {
+  named(name, (value) => {
     const word = words.find((word) => word === value)
     return word === undefined
       ? Either.left(ConfigError.InvalidData([name], `Expected ${words.map((word) => `"${word}"`).join(" or ")}`))
       : Either.right(word)
-  }))
+  })
 
 /**
  * Checks a value that was given as an option rather than read from the
