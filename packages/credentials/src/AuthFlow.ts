@@ -15,6 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as BaseUrl from "./BaseUrl.js"
+import { ReauthorizationRequired } from "./CredentialsError.js"
 import type { CredentialsError } from "./CredentialsError.js"
 import type * as CredentialsIdentity from "./CredentialsIdentity.js"
 import * as HeaderValue from "./internal/headerValue.js"
@@ -57,9 +58,17 @@ export interface TokenReplyWithExpiry extends TokenReply {
  */
 export interface AuthFlow<out R = never> {
   readonly identity: CredentialsIdentity.Parts
+  /** Gets a first token; fails with `ReauthorizationRequired` where only a person can begin. */
   readonly obtain: Effect.Effect<TokenReply, CredentialsError, R>
+  /** Whether only a person can begin: `obtain` never succeeds. */
+  readonly requiresLogin: boolean
   /** How to use a refresh token; where absent, a renewal obtains a new token. */
-  readonly renew: Option.Option<(refreshToken: Redacted.Redacted) => Effect.Effect<TokenReply, CredentialsError, R>>
+  readonly renew: Option.Option<Renew<R>>
+  /**
+   * What the client proves itself with, read whenever a token is renewed. A
+   * stored token is handed only to who has the secret it was got with.
+   */
+  readonly secret: Option.Option<Effect.Effect<Redacted.Redacted, CredentialsError, R>>
   /** Puts the token and the static headers on a request whose target has been checked. */
   readonly attach: (
     request: HttpClientRequest.HttpClientRequest,
@@ -76,6 +85,18 @@ export interface AuthFlow<out R = never> {
   readonly lifetimeWhenAbsent: Duration.Duration
   readonly refreshPolicy: Option.Option<RefreshPolicy>
 }
+
+/**
+ * Redeems a refresh token (RFC 6749 §6). Fails with `ReauthorizationRequired`,
+ * reason `Refused`, where the server no longer takes it (`invalid_grant`), and
+ * with nothing of that name otherwise.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Renew<R, Reply extends TokenReply = TokenReply> = (
+  refreshToken: Redacted.Redacted
+) => Effect.Effect<Reply, CredentialsError, R>
 
 /**
  * A header value: `Redacted` where it is a secret.
@@ -100,6 +121,14 @@ export interface Options<R> {
    */
   readonly acceptBaseUrl?: ((baseUrl: BaseUrl.BaseUrl) => boolean) | undefined
   readonly obtain: Effect.Effect<TokenReply, CredentialsError, R>
+  /**
+   * How to use a refresh token. Run it in a Layer that has a `TokenStore`
+   * (`Credentials.layerShared`), or what the server rotates is gone when the
+   * program ends.
+   */
+  readonly renew?: Renew<R> | undefined
+  /** Needed where it is read anew each time: otherwise the `secret` of `identity`. */
+  readonly secret?: Effect.Effect<Redacted.Redacted, CredentialsError, R> | undefined
   /** The lifetime of a token whose reply does not give one. Must be declared unless every reply gives one. */
   readonly lifetimeWhenAbsent: Duration.DurationInput
   /** Headers sent with every request. Those given as `Redacted` are never logged or traced. */
@@ -117,7 +146,20 @@ export interface Options<R> {
  */
 export interface OptionsWithExpiry<R> extends Omit<Options<R>, "lifetimeWhenAbsent"> {
   readonly obtain: Effect.Effect<TokenReplyWithExpiry, CredentialsError, R>
+  readonly renew?: Renew<R, TokenReplyWithExpiry> | undefined
   readonly lifetimeWhenAbsent?: Duration.DurationInput | undefined
+}
+
+/**
+ * For a flow that only a person can begin: it has nothing to obtain a token
+ * with, only what a login has stored.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OptionsWithLogin<R> extends Omit<Options<R>, "obtain"> {
+  readonly obtain?: undefined
+  readonly renew: Renew<R>
 }
 
 const asText = (value: string | Redacted.Redacted): string =>
@@ -141,6 +183,9 @@ const attachTo = (
     return withHeaders(request, ready)
   }
 }
+
+const loginFirst = ({ account, provider }: CredentialsIdentity.Parts): Effect.Effect<never, CredentialsError> =>
+  Effect.suspend(() => Effect.fail(new ReauthorizationRequired({ provider, account, reason: "NothingStored" })))
 
 /** A server that says its token is dead on arrival is not asked again at every request. */
 const shortest = Duration.minutes(1)
@@ -171,8 +216,8 @@ const shortest = Duration.minutes(1)
  */
 export const make: {
   <R = never>(options: OptionsWithExpiry<R>): Effect.Effect<AuthFlow<R>, ConfigError.ConfigError>
-  <R = never>(options: Options<R>): Effect.Effect<AuthFlow<R>, ConfigError.ConfigError>
-} = <R>(options: OptionsWithExpiry<R> | Options<R>): Effect.Effect<AuthFlow<R>, ConfigError.ConfigError> =>
+  <R = never>(options: Options<R> | OptionsWithLogin<R>): Effect.Effect<AuthFlow<R>, ConfigError.ConfigError>
+} = <R>(options: OptionsWithExpiry<R> | Options<R> | OptionsWithLogin<R>): Effect.Effect<AuthFlow<R>, ConfigError.ConfigError> =>
   Effect.gen(function*() {
     const baseUrl = yield* BaseUrl.parse(options.baseUrl, "baseUrl")
     const others = yield* Effect.forEach(options.otherOrigins ?? [], (url) => BaseUrl.parse(url, "otherOrigins"))
@@ -184,10 +229,15 @@ export const make: {
       statics.push([name.toLowerCase(), asText(yield* HeaderValue.check(value, name))])
       if (Redacted.isRedacted(value)) secretHeaders.push(name.toLowerCase())
     }
+    const { identity } = options
     return {
-      identity: options.identity,
-      obtain: options.obtain,
-      renew: Option.none(),
+      identity,
+      obtain: options.obtain ?? loginFirst(identity),
+      requiresLogin: options.obtain === undefined,
+      renew: Option.fromNullable(options.renew),
+      secret: Option.fromNullable(
+        options.secret ?? (identity.secret === undefined ? undefined : Effect.succeed(identity.secret))
+      ),
       attach: attachTo(statics, header),
       baseUrl,
       origins: [baseUrl.origin, ...others.map((other) => other.origin)],

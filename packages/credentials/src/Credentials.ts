@@ -3,34 +3,32 @@
  *
  * @since 0.1.0
  */
-import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Headers from "@effect/platform/Headers"
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Arr from "effect/Array"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import type * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
+import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as AuthFlow from "./AuthFlow.js"
-import * as BaseUrl from "./BaseUrl.js"
-import { ForeignOrigin, MalformedTokenResponse } from "./CredentialsError.js"
-import type { CredentialsError } from "./CredentialsError.js"
+import type { CredentialsError, ForeignOrigin } from "./CredentialsError.js"
 import type { CredentialsEvent } from "./CredentialsEvent.js"
 import * as CredentialsIdentity from "./CredentialsIdentity.js"
-import { toToken } from "./internal/lifetime.js"
+import * as EncryptedStore from "./internal/encryptedStore.js"
+import { exchange } from "./internal/exchange.js"
+import * as Place from "./internal/place.js"
+import * as SharedToken from "./internal/sharedToken.js"
 import * as StateMachine from "./internal/stateMachine.js"
-import * as Target from "./internal/target.js"
 import * as RefreshPolicy from "./RefreshPolicy.js"
 import * as Token from "./Token.js"
+import * as TokenStore from "./TokenStore.js"
 
 /**
  * @since 0.1.0
@@ -104,46 +102,39 @@ export interface Options {
   readonly eventsCapacity?: number | undefined
 }
 
-type Place = Pick<AuthFlow.AuthFlow<unknown>, "attach" | "baseUrl" | "origins" | "acceptBaseUrl" | "identity">
-
-/** The base URL of a token, if it names one that the flow believes. */
-const namedBaseUrl = (flow: Place, baseUrl: string): Option.Option<BaseUrl.BaseUrl> =>
-  Option.filter(Either.getRight(BaseUrl.parse(baseUrl, "baseUrl")), flow.acceptBaseUrl)
-
-const locate = (flow: Place): Credentials["attach"] => {
-  const foreign = (origin: string) =>
-    Effect.fail(new ForeignOrigin({ provider: flow.identity.provider, origin, allowed: flow.origins }))
-  const put = (
-    request: HttpClientRequest.HttpClientRequest,
-    token: Token.Token,
-    baseUrl: BaseUrl.BaseUrl,
-    origins: ReadonlyArray<string>
-  ) => {
-    const target = Target.resolve(request.url, baseUrl, origins)
-    return target._tag === "Url"
-      ? Exit.succeed(flow.attach(HttpClientRequest.setUrl(request, target.url), token))
-      : foreign(target.origin)
-  }
-  let last: Token.Token | undefined
-  let named: Option.Option<BaseUrl.BaseUrl> = Option.none()
-  return (request, token) => {
-    if (Option.isNone(token.baseUrl)) return put(request, token, flow.baseUrl, flow.origins)
-    if (token !== last) {
-      named = namedBaseUrl(flow, token.baseUrl.value)
-      last = token
-    }
-    return Option.isNone(named)
-      ? foreign("invalid")
-      : put(request, token, named.value, [named.value.origin, ...flow.origins])
-  }
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface SharedOptions extends Options {
+  /** How long to wait for another process that is renewing the same token; 45 seconds by default. */
+  readonly lockTimeout?: Duration.DurationInput | undefined
+  /** Of each time the store is read or written; 10 seconds by default. */
+  readonly storeTimeout?: Duration.DurationInput | undefined
 }
 
-const make = <R>(
+type Renewing<R> = Pick<StateMachine.Options<R>, "renew" | "finishing">
+
+/** What a Layer is made of besides the way in which it renews. */
+interface Parts {
+  readonly identity: CredentialsIdentity.CredentialsIdentity
+  readonly policy: RefreshPolicy.RefreshPolicy
+  readonly exchangeTimeout: Duration.Duration
+  readonly closeTimeout: Duration.Duration
+}
+
+const make = <R, R2>(
   flow: AuthFlow.AuthFlow<R>,
-  options: Options
-): Effect.Effect<Credentials, never, R | Scope.Scope> =>
+  options: Options,
+  renewing: (parts: Parts) => Effect.Effect<Renewing<R>, never, R2>
+): Effect.Effect<Credentials, never, R | R2 | Scope.Scope> =>
   Effect.gen(function*() {
-    const identity = yield* CredentialsIdentity.make(flow.identity)
+    const parts: Parts = {
+      identity: yield* CredentialsIdentity.make(flow.identity),
+      policy: options.refreshPolicy ?? Option.getOrElse(flow.refreshPolicy, () => RefreshPolicy.default),
+      exchangeTimeout: Duration.decode(options.exchangeTimeout ?? "30 seconds"),
+      closeTimeout: Duration.decode(options.closeTimeout ?? "5 seconds")
+    }
     yield* Effect.locallyScopedWith(
       Headers.currentRedactedNames,
       Arr.appendAll(flow.secretHeaders)
@@ -153,50 +144,23 @@ const make = <R>(
       PubSub.shutdown
     )
     const machine = yield* StateMachine.make({
-      identity,
-      policy: options.refreshPolicy ?? Option.getOrElse(flow.refreshPolicy, () => RefreshPolicy.default),
-      exchange: (previous) => exchange(flow, previous),
-      rotates: Option.isSome(flow.renew),
-      exchangeTimeout: Duration.decode(options.exchangeTimeout ?? "30 seconds"),
-      closeTimeout: Duration.decode(options.closeTimeout ?? "5 seconds"),
+      ...parts,
+      ...(yield* renewing(parts)),
       publish: (event) => PubSub.publish(events, event)
     })
     return {
       ...machine,
-      attach: locate(flow),
+      attach: Place.attach(flow),
       events: Stream.fromPubSub(events),
-      identity,
+      identity: parts.identity,
       secretHeaders: flow.secretHeaders
     }
   })
 
-const exchange = <R>(
-  flow: AuthFlow.AuthFlow<R>,
-  previous: Token.Token | undefined
-): Effect.Effect<Token.Token, CredentialsError, R> =>
-  Effect.gen(function*() {
-    const startedAt = yield* Clock.currentTimeMillis
-    const refreshToken = Option.flatMap(Option.fromNullable(previous), (token) => token.refreshToken)
-    const reply = yield* Option.isSome(flow.renew) && Option.isSome(refreshToken)
-      ? flow.renew.value(refreshToken.value)
-      : flow.obtain
-    // A flow of the user's may not have looked; fetch would quote the header in its own error.
-    if (!isSecret(reply.accessToken)) {
-      return yield* new MalformedTokenResponse({
-        provider: flow.identity.provider,
-        expected: "visible ASCII characters at accessToken"
-      })
-    }
-    if (reply.baseUrl !== undefined && Option.isNone(namedBaseUrl(flow, reply.baseUrl))) {
-      return yield* new MalformedTokenResponse({
-        provider: flow.identity.provider,
-        expected: "a base URL that this flow accepts"
-      })
-    }
-    return toToken(reply, flow, startedAt, previous)
-  })
+type FlowInput<R, E, R2> = AuthFlow.AuthFlow<R> | Effect.Effect<AuthFlow.AuthFlow<R>, E, R2>
 
-const isSecret = Schema.is(Token.Secret)
+const built = <R, E, R2>(flow: FlowInput<R, E, R2>): Effect.Effect<AuthFlow.AuthFlow<R>, E, R2> =>
+  Effect.isEffect(flow) ? flow : Effect.succeed(flow)
 
 /**
  * Credentials with a cache of their own, gone when the Layer ends.
@@ -233,12 +197,93 @@ const isSecret = Schema.is(Token.Secret)
  */
 export const layer = <I, R, E = never, R2 = never>(
   tag: Context.Tag<I, Credentials>,
-  flow: AuthFlow.AuthFlow<R> | Effect.Effect<AuthFlow.AuthFlow<R>, E, R2>,
+  flow: FlowInput<R, E, R2>,
   options: Options = {}
 ): Layer.Layer<I, E, R | R2> =>
   Layer.scoped(
     tag,
-    Effect.flatMap(Effect.isEffect(flow) ? flow : Effect.succeed(flow), (flow) => make(flow, options))
+    Effect.flatMap(built(flow), (flow) =>
+      make(flow, options, ({ exchangeTimeout }) =>
+        Effect.map(Ref.make(false), (redeeming): Renewing<R> => {
+          const renew: Renewing<R>["renew"] = (previous) =>
+            Effect.map(exchange(flow, previous, exchangeTimeout), (token) => ({ token, adopted: false }))
+          return {
+            renew: Option.isNone(flow.renew) ? renew : (previous, reason) =>
+              Ref.set(redeeming, true).pipe(
+                Effect.zipRight(renew(previous, reason)),
+                Effect.ensuring(Ref.set(redeeming, false))
+              ),
+            finishing: Ref.get(redeeming)
+          }
+        })))
+  )
+
+/**
+ * Credentials whose token is kept in a `TokenStore`, and shared with every Layer
+ * and process that uses the same store: one of them renews it, the others take
+ * it over. A refresh token that the server replaces at every use is redeemed
+ * once, and its successor is stored before anybody sees the new token.
+ *
+ * Needed by flows that act for a person, and of use to others: a fleet with one
+ * store fetches one token.
+ *
+ * While nothing is stored, `token` fails with `ReauthorizationRequired`, and
+ * works as soon as a login has been stored, whichever process stored it.
+ *
+ * @example
+ * ```ts
+ * import { NodeContext } from "@effect/platform-node"
+ * import { Layer, Redacted } from "effect"
+ * import { Credentials, OAuth2, TokenStore } from "effect-credentials"
+ *
+ * class Acme extends Credentials.Tag("Acme")<Acme>() {}
+ *
+ * export const layer = Credentials.layerShared(
+ *   Acme,
+ *   OAuth2.authorizationCode({
+ *     provider: "acme",
+ *     account: "alice",
+ *     baseUrl: "https://api.acme.example",
+ *     tokenUrl: "https://login.acme.example/token",
+ *     clientId: "my-app",
+ *     clientSecret: Redacted.make("secret"),
+ *     lifetimeWhenAbsent: "1 hour"
+ *   })
+ * ).pipe(
+ *   Layer.provide(TokenStore.layerFile(".tokens")),
+ *   Layer.provide(NodeContext.layer)
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerShared = <I, R, E = never, R2 = never>(
+  tag: Context.Tag<I, Credentials>,
+  flow: FlowInput<R, E, R2>,
+  options: SharedOptions = {}
+): Layer.Layer<I, E, R | R2 | TokenStore.TokenStore> =>
+  Layer.scoped(
+    tag,
+    Effect.flatMap(built(flow), (flow) =>
+      make(flow, options, ({ closeTimeout, exchangeTimeout, identity, policy }) =>
+        Effect.gen(function*() {
+          const shared = yield* SharedToken.make({
+            flow,
+            identity,
+            key: TokenStore.key(identity),
+            store: EncryptedStore.refuseEncrypted(yield* TokenStore.TokenStore),
+            policy,
+            exchangeTimeout,
+            lockTimeout: Duration.decode(options.lockTimeout ?? "45 seconds"),
+            storeTimeout: Duration.decode(options.storeTimeout ?? "10 seconds")
+          })
+          // Added before the state machine's, so it runs after: nothing is being renewed then.
+          yield* Effect.addFinalizer(() =>
+            shared.flush.pipe(Effect.disconnect, Effect.timeoutOption(closeTimeout), Effect.interruptible)
+          )
+          return shared
+        })))
   )
 
 /**
@@ -308,7 +353,7 @@ export const layerTest = <I>(tag: Context.Tag<I, Credentials>, options: TestOpti
         token,
         reject: options.reject ?? (() => token),
         refresh: token,
-        attach: locate(flow),
+        attach: Place.attach(flow),
         events: Stream.empty,
         identity,
         secretHeaders: flow.secretHeaders

@@ -149,7 +149,7 @@ export class MalformedTokenResponse extends Schema.TaggedError<MalformedTokenRes
 export class TokenStoreError extends Schema.TaggedError<TokenStoreError>("effect-credentials/TokenStoreError")(
   "TokenStoreError",
   {
-    operation: Schema.Literal("load", "lock", "save", "remove"),
+    operation: Schema.Literal("open", "load", "lock", "save", "remove"),
     /** What went wrong, in words that hold no stored value. */
     description: Schema.String
   }

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { sha256 } from "./internal/sha256.js"
 
 /**
  * Two credentials share a token only if they have the same identity. It holds
@@ -46,12 +47,6 @@ export interface Parts {
    */
   readonly secret?: Redacted.Redacted | undefined
 }
-
-const hex = (bytes: ArrayBuffer): string =>
-  Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("")
-
-const sha256 = (text: string): Effect.Effect<string> =>
-  Effect.map(Effect.promise(() => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))), hex)
 
 /**
  * @since 0.1.0

@@ -17,14 +17,21 @@ import * as Metrics from "./metrics.js"
 
 export interface RenewalReport {
   readonly rejected: (generation: number) => Effect.Effect<void>
-  /** `startedAt`: milliseconds since the epoch. */
-  readonly succeeded: (token: Token.Token, generation: number, startedAt: number) => Effect.Effect<void>
+  /** `startedAt`: milliseconds since the epoch. `adopted`: somebody else has renewed it. */
+  readonly succeeded: (
+    token: Token.Token,
+    generation: number,
+    startedAt: number,
+    adopted: boolean
+  ) => Effect.Effect<void>
   readonly failed: (
     error: CredentialsError,
     cause: Cause.Cause<CredentialsError>,
     generation: number,
     startedAt: number,
-    retryAt: DateTime.Utc
+    retryAt: DateTime.Utc,
+    /** Whether this has been said before. */
+    known: boolean
   ) => Effect.Effect<void>
 }
 
@@ -49,26 +56,28 @@ export const make = (
   return {
     rejected: (generation) => guarded(publish(CredentialsEvent.Rejected({ identity: hash, generation }))),
 
-    succeeded: ({ expiresAt }, generation, startedAt) =>
+    succeeded: ({ expiresAt }, generation, startedAt, adopted) =>
       guarded(Effect.gen(function*() {
         const event = { identity: hash, generation, expiresAt }
         yield* publish(generation === 1 ? CredentialsEvent.Acquired(event) : CredentialsEvent.Renewed(event))
-        yield* measure("success", startedAt)
+        yield* measure(adopted ? "adopted" : "success", startedAt)
         yield* Metric.update(labels(Metrics.expiresAt), expiresAt.epochMillis / 1000)
-        yield* Effect.logInfo("Got a token").pipe(
+        const line = adopted ? Effect.logDebug("Took over a token from the store") : Effect.logInfo("Got a token")
+        yield* line.pipe(
           Effect.annotateLogs({ provider, grant, expiresAt: DateTime.formatIso(expiresAt) })
         )
       })),
 
-    failed: (error, cause, generation, startedAt, retryAt) =>
+    failed: (error, cause, generation, startedAt, retryAt, known) =>
       guarded(Effect.gen(function*() {
+        yield* measure(error._tag, startedAt)
+        if (known) return
         const event = { identity: hash, generation }
         yield* publish(
           error._tag === "ReauthorizationRequired"
             ? CredentialsEvent.ReauthorizationRequired(event)
             : CredentialsEvent.RenewalFailed({ ...event, error: error._tag, retryAt })
         )
-        yield* measure(error._tag, startedAt)
         // By its name only: a defect may hold anything.
         const defect = Option.map(Cause.dieOption(cause), (it) => it instanceof Error ? it.name : typeof it)
         yield* Effect.logWarning(error.message).pipe(

@@ -80,14 +80,29 @@ const use: Intent = { _tag: "Use" }
 /** What a server may ask for at most: a `Retry-After` of a year must not lock us out. */
 const longestRefusal = 3_600_000
 
+/** A token that is due, one that a server refused, or somebody who wants a new one. */
+export type RenewalReason = "due" | "rejected" | "asked"
+
+/** What a renewal came to. */
+export interface Renewal {
+  readonly token: Token.Token
+  /** It was renewed by somebody else, and only taken over. */
+  readonly adopted: boolean
+}
+
 export interface Options<R> {
   readonly identity: CredentialsIdentity
   readonly policy: RefreshPolicy.RefreshPolicy
-  /** Gets a new token; `previous` is the one held so far. */
-  readonly exchange: (previous: Token.Token | undefined) => Effect.Effect<Token.Token, CredentialsError, R>
-  /** Whether a renewal replaces something at the server that must not be lost. */
-  readonly rotates: boolean
-  readonly exchangeTimeout: Duration.Duration
+  /**
+   * Gets a new token; `previous` is the one held so far. Run where interruption
+   * is off: it says itself which of its parts can be interrupted, and limits them.
+   */
+  readonly renew: (
+    previous: Token.Token | undefined,
+    reason: RenewalReason
+  ) => Effect.Effect<Renewal, CredentialsError, R>
+  /** Whether a renewal is doing what must not be cut off, if it can be helped. */
+  readonly finishing: Effect.Effect<boolean>
   readonly closeTimeout: Duration.Duration
   /** Must not fail or wait. */
   readonly publish: (event: CredentialsEvent) => Effect.Effect<void>
@@ -106,7 +121,7 @@ export const make = <R>(options: Options<R>): Effect.Effect<StateMachine, never,
     const building = yield* Effect.runtime<R>()
     const runtime = Runtime.make({
       ...building,
-      // Nobody can interrupt the flight but `close`; inside it only the exchange is interruptible.
+      // Nobody can interrupt the flight but `close`, and that only where the renewal allows it.
       runtimeFlags: RuntimeFlags.disable(building.runtimeFlags, RuntimeFlags.Interruption)
     })
 
@@ -172,7 +187,7 @@ export const make = <R>(options: Options<R>): Effect.Effect<StateMachine, never,
       if (state.closed) return [closed, state]
       const { backoff, held } = state
       const pausing = backoff !== undefined && now < backoff.notBefore
-      const join = (reason: "due" | "rejected" | "asked", fallback: Held | undefined) => {
+      const join = (reason: RenewalReason, fallback: Held | undefined) => {
         const flight = state.flight ?? launch(state, reason, caller)
         return [wait(flight, fallback), { ...state, flight }] as const
       }
@@ -225,7 +240,7 @@ export const make = <R>(options: Options<R>): Effect.Effect<StateMachine, never,
      */
     const launch = (
       state: State,
-      reason: "due" | "rejected" | "asked",
+      reason: RenewalReason,
       caller: Option.Option<Tracer.AnySpan>
     ): Flight => {
       const result = Deferred.unsafeMake<Token.Token, CredentialsError>(FiberId.none)
@@ -248,34 +263,25 @@ export const make = <R>(options: Options<R>): Effect.Effect<StateMachine, never,
 
     const renewal = (
       before: State,
-      reason: "due" | "rejected" | "asked",
+      reason: RenewalReason,
       result: Flight["result"]
     ): Effect.Effect<void, CredentialsError["_tag"], R> =>
       Effect.gen(function*() {
         const generation = (before.held?.generation ?? 0) + 1
         if (reason === "rejected") yield* report.rejected(generation - 1)
         const startedAt = yield* Clock.currentTimeMillis
-        const exit = yield* options.exchange(before.held?.token).pipe(
-          // As a value: the next step runs it in a fiber of its own, and Effect logs what such a fiber dies of.
-          Effect.exit,
-          // A flow that cannot be interrupted would hold the time-out back.
-          Effect.disconnect,
-          Effect.timeoutFail({ duration: options.exchangeTimeout, onTimeout: () => unavailable("Timeout") }),
-          Effect.interruptible,
-          Effect.flatten,
-          Effect.exit
-        )
+        const exit = yield* Effect.exit(options.renew(before.held?.token, reason))
         if (Exit.isSuccess(exit)) {
-          const held = hold(exit.value, generation)
-          yield* settleSuccess(held, result)
-          yield* report.succeeded(held.token, generation, startedAt)
+          const { adopted, token } = exit.value
+          yield* settleSuccess(hold(token, generation), result)
+          yield* report.succeeded(token, generation, startedAt, adopted)
           return
         }
         const error = errorOf(exit.cause)
         const retryAt = yield* settleFailure(error, result, Option.getOrUndefined(Cause.dieOption(exit.cause)))
         // A Layer that ends is no failure.
         if ((yield* Ref.get(ref)).closed && Cause.isInterruptedOnly(exit.cause)) return
-        yield* report.failed(error, exit.cause, generation, startedAt, retryAt)
+        yield* report.failed(error, exit.cause, generation, startedAt, retryAt, isSameLogin(before.backoff?.error, error))
         // For the span, which ends as the renewal did.
         return yield* Effect.fail(error._tag)
       })
@@ -331,14 +337,14 @@ export const make = <R>(options: Options<R>): Effect.Effect<StateMachine, never,
 
     /**
      * Nobody hangs: who waits for a flight gets its result if it must be
-     * finished (rotation), else the news that the Layer is closed.
+     * finished (a refresh token is being redeemed), else the news that the Layer is closed.
      */
     const close = Effect.gen(function*() {
       const flight = yield* Ref.modify(ref, (state) => [state.flight, { ...state, closed: true, read: closed }])
       if (flight === undefined) return
       const bounded = <A>(effect: Effect.Effect<A>) =>
         Effect.interruptible(effect).pipe(Effect.timeoutOption(options.closeTimeout))
-      if (options.rotates) yield* bounded(Fiber.await(flight.fiber))
+      if (yield* options.finishing) yield* bounded(Fiber.await(flight.fiber))
       Deferred.unsafeDone(flight.result, closed)
       yield* Fiber.interruptFork(flight.fiber)
       yield* bounded(Fiber.await(flight.fiber))
@@ -351,6 +357,11 @@ export const make = <R>(options: Options<R>): Effect.Effect<StateMachine, never,
       refresh: decide({ _tag: "Refresh" })
     }
   })
+
+/** Whoever waits for a person finds the same thing at every request: it is news once. */
+const isSameLogin = (before: CredentialsError | undefined, error: CredentialsError): boolean =>
+  before?._tag === "ReauthorizationRequired" && error._tag === "ReauthorizationRequired" &&
+  before.reason === error.reason
 
 const step = (
   policy: RefreshPolicy.RefreshPolicy,

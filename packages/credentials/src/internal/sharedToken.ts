@@ -1,0 +1,286 @@
+/**
+ * The renewal of a token that is stored, and shared with whoever uses the same
+ * store: adopt what another has renewed; else, as the only holder of the lock,
+ * mark, redeem, save, and only then let it be seen.
+ *
+ * Whatever goes wrong, the newest refresh token is in the store or, if the
+ * store would not take it, here, to be saved before anything else is done.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Ref from "effect/Ref"
+import * as Schedule from "effect/Schedule"
+import type { AuthFlow } from "../AuthFlow.js"
+import { ReauthorizationRequired, TokenStoreError } from "../CredentialsError.js"
+import type { CredentialsError } from "../CredentialsError.js"
+import type { CredentialsIdentity } from "../CredentialsIdentity.js"
+import * as RefreshPolicy from "../RefreshPolicy.js"
+import * as Token from "../Token.js"
+import type { Entry, Held, StoreKey, TokenStore } from "../TokenStore.js"
+import { exchange, timed } from "./exchange.js"
+import { sha256 } from "./sha256.js"
+import type { Renewal, RenewalReason } from "./stateMachine.js"
+import { lockWithin } from "./storeLock.js"
+
+export interface Options<R> {
+  readonly flow: AuthFlow<R>
+  readonly identity: CredentialsIdentity
+  readonly key: StoreKey
+  readonly store: TokenStore
+  readonly policy: RefreshPolicy.RefreshPolicy
+  readonly exchangeTimeout: Duration.Duration
+  readonly lockTimeout: Duration.Duration
+  readonly storeTimeout: Duration.Duration
+}
+
+export interface SharedToken<R> {
+  readonly renew: (
+    previous: Token.Token | undefined,
+    reason: RenewalReason
+  ) => Effect.Effect<Renewal, CredentialsError, R>
+  /** Whether a refresh token is being redeemed, or its successor saved. */
+  readonly finishing: Effect.Effect<boolean>
+  /** Saves what could not be saved so far. */
+  readonly flush: Effect.Effect<void>
+}
+
+/** What a renewal is asked for, with what was known when it began. */
+interface Ask {
+  readonly previous: Token.Token | undefined
+  readonly reason: RenewalReason
+  readonly fingerprint: string | undefined
+}
+
+/** A refresh token that the server no longer takes, and what was said about it. */
+interface Refused {
+  readonly refreshToken: Redacted.Redacted
+  readonly error: ReauthorizationRequired
+}
+
+/** A token that could not be saved, and what was stored when it was got. */
+interface Unsaved {
+  readonly entry: Entry
+  readonly replaces: Option.Option<Entry>
+}
+
+/** After a save that failed: what is to be saved cannot be had a second time. */
+export const saveAgain = Schedule.intersect(Schedule.exponential("50 millis"), Schedule.recurs(3))
+
+/**
+ * For a token that replaces a refresh token: whoever has the lock next redeems
+ * the old one again, so the lock is kept for as long as a store may need to come
+ * back, and not for as long as others wait for it.
+ */
+const keepSaving = Schedule.exponential("50 millis").pipe(
+  Schedule.union(Schedule.spaced("1 second")),
+  Schedule.upTo("30 seconds")
+)
+
+export const make = <R>(options: Options<R>): Effect.Effect<SharedToken<R>> =>
+  Effect.gen(function*() {
+    const { exchangeTimeout, flow, identity, key, lockTimeout, policy, store, storeTimeout } = options
+    const rotates = Option.isSome(flow.renew)
+    const unsaved = yield* Ref.make(Option.none<Unsaved>())
+    const refused = yield* Ref.make(Option.none<Refused>())
+    const redeeming = yield* Ref.make(false)
+
+    const loginRequired = (reason: ReauthorizationRequired["reason"], requestId?: string) =>
+      new ReauthorizationRequired({
+        provider: identity.provider,
+        account: Option.getOrUndefined(identity.account),
+        reason,
+        requestId
+      })
+
+    /** Within its limit, even if the store cannot be interrupted. */
+    const within = <A>(operation: TokenStoreError["operation"], effect: Effect.Effect<A, TokenStoreError>) =>
+      effect.pipe(
+        Effect.exit,
+        Effect.disconnect,
+        Effect.timeoutFail({
+          duration: storeTimeout,
+          onTimeout: () => new TokenStoreError({ operation, description: "it did not answer in time" })
+        }),
+        Effect.interruptible,
+        Effect.flatten
+      )
+
+    const fingerprint = timed(fingerprintOf(flow, key), identity.provider, "Secret", exchangeTimeout)
+    const load = within("load", store.load(key))
+    const locked = <A, E, R>(body: (held: Held) => Effect.Effect<A, E, R>) =>
+      lockWithin(store, key, lockTimeout, body)
+    const save = (held: Held, entry: Entry) => Effect.retry(within("save", held.save(entry)), saveAgain)
+
+    /** It is in nobody's hands but ours until it is stored. */
+    const saveNew = (
+      held: Held,
+      entry: Entry,
+      replaces: Option.Option<Entry>
+    ): Effect.Effect<Renewal, TokenStoreError> =>
+      Ref.set(unsaved, Option.some({ entry, replaces })).pipe(
+        Effect.zipRight(Effect.retry(within("save", held.save(entry)), rotates ? keepSaving : saveAgain)),
+        Effect.zipRight(Ref.set(unsaved, Option.none())),
+        Effect.as({ token: entry.token, adopted: false })
+      )
+
+    /** The stored token, if it may be handed out as it is: renewed by somebody else, and not due. */
+    const adopt = (entry: Entry, ask: Ask, now: number): Option.Option<Renewal> => {
+      const { token } = entry
+      const isNew = ask.previous === undefined ? ask.reason !== "asked" : !Token.sameAccessToken(token, ask.previous)
+      const hardAt = token.issuedAt.epochMillis + RefreshPolicy.dueAfter(policy, Token.lifetime(token)).hard
+      const isOurs = entry.secretFingerprint === undefined || entry.secretFingerprint === ask.fingerprint
+      return isNew && isOurs && now < hardAt ? Option.some({ token, adopted: true }) : Option.none()
+    }
+
+    /** Why it is pointless to redeem what is stored, if it is. */
+    const hopeless = (entry: Option.Option<Entry>, ask: Ask, now: number) =>
+      Effect.map(Ref.get(refused), (known): Option.Option<ReauthorizationRequired> => {
+        if (Option.isNone(entry)) return flow.requiresLogin ? Option.some(loginRequired("NothingStored")) : Option.none()
+        const { refreshExpiresAt, refreshToken } = entry.value.token
+        if (!rotates || Option.isNone(refreshToken)) {
+          return flow.requiresLogin ? Option.some(loginRequired("Expired")) : Option.none()
+        }
+        if (Option.isSome(refreshExpiresAt) && refreshExpiresAt.value.epochMillis <= now) {
+          return Option.some(loginRequired("Expired"))
+        }
+        // Whoever asks in so many words gets another try.
+        return Option.isSome(known) && ask.reason !== "asked" && sameSecret(known.value.refreshToken, refreshToken.value)
+          ? Option.some(known.value.error)
+          : Option.none()
+      })
+
+    const renew = (
+      previous: Token.Token | undefined,
+      reason: RenewalReason
+    ): Effect.Effect<Renewal, CredentialsError, R> =>
+      Effect.gen(function*() {
+        const ask: Ask = { previous, reason, fingerprint: yield* fingerprint }
+        // Without the lock: most often somebody else has renewed it, or nobody can.
+        const seen = yield* load
+        const now = yield* Clock.currentTimeMillis
+        const adopted = Option.flatMap(seen, (entry) => adopt(entry, ask, now))
+        if (Option.isSome(adopted)) return adopted.value
+        if (Option.isNone(yield* Ref.get(unsaved))) {
+          const reauthorization = yield* hopeless(seen, ask, now)
+          if (Option.isSome(reauthorization)) return yield* reauthorization.value
+        }
+        return yield* locked((held) => underLock(held, ask))
+      })
+
+    const underLock = (held: Held, ask: Ask): Effect.Effect<Renewal, CredentialsError, R> =>
+      Effect.gen(function*() {
+        const stored = yield* settle(held)
+        const now = yield* Clock.currentTimeMillis
+        const adopted = Option.flatMap(stored, (entry) => adopt(entry, ask, now))
+        if (Option.isSome(adopted)) return adopted.value
+        const reauthorization = yield* hopeless(stored, ask, now)
+        if (Option.isSome(reauthorization)) return yield* reauthorization.value
+        if (rotates && Option.isSome(stored) && Option.isSome(stored.value.token.refreshToken)) {
+          return yield* redeem(held, stored.value, stored.value.token.refreshToken.value, ask)
+        }
+        const token = yield* exchange(flow, undefined, exchangeTimeout)
+        return yield* saveNew(held, {
+          token,
+          generation: Option.match(stored, { onNone: () => 1, onSome: (entry) => entry.generation + 1 }),
+          redeeming: Option.none(),
+          secretFingerprint: ask.fingerprint
+        }, stored)
+      })
+
+    /** What is stored, once the token that could not be saved before is there, or is known to be of no use. */
+    const settle = (held: Held): Effect.Effect<Option.Option<Entry>, TokenStoreError> =>
+      Effect.flatMap(Ref.get(unsaved), (left) => {
+        if (Option.isNone(left)) return Effect.succeed(held.stored)
+        const { entry, replaces } = left.value
+        const outdated = Option.match(held.stored, {
+          // Somebody has logged out meanwhile.
+          onNone: () => flow.requiresLogin,
+          // It had been saved after all, or somebody has logged in, perhaps after a logout: then from generation 1.
+          onSome: (stored) => !Option.exists(replaces, (replaced) => isSameEntry(replaced, stored))
+        })
+        return outdated
+          ? Effect.as(Ref.set(unsaved, Option.none()), held.stored)
+          : Effect.as(saveNew(held, entry, replaces), Option.some(entry))
+      })
+
+    const redeem = (
+      held: Held,
+      entry: Entry,
+      refreshToken: Redacted.Redacted,
+      ask: Ask
+    ): Effect.Effect<Renewal, CredentialsError, R> =>
+      Effect.gen(function*() {
+        // Not cleared by its holder: the server may have answered somebody who could not save the answer.
+        const cutOff = Option.isSome(entry.redeeming)
+        yield* save(held, { ...entry, redeeming: Option.some(yield* DateTime.now) })
+        const exit = yield* Effect.exit(exchange(flow, entry.token, exchangeTimeout))
+        if (Exit.isSuccess(exit)) {
+          return yield* saveNew(held, {
+            token: exit.value,
+            generation: entry.generation + 1,
+            redeeming: Option.none(),
+            secretFingerprint: ask.fingerprint
+          }, Option.some(entry))
+        }
+        const error = Cause.failureOption(exit.cause)
+        const failed = Effect.failCause(exit.cause)
+        if (Option.isNone(error)) return yield* failed
+        const unmark = cutOff ? Effect.void : Effect.ignore(save(held, entry))
+        switch (error.value._tag) {
+          case "CredentialsRejected":
+            // The client was refused, so the refresh token was not looked at.
+            yield* unmark
+            return yield* failed
+          case "ReauthorizationRequired": {
+            // Once more, before a person is asked: somebody may have taken the lock over while we were stopped.
+            const present = yield* load
+            const now = yield* Clock.currentTimeMillis
+            const adopted = Option.flatMap(present, (entry) => adopt(entry, ask, now))
+            if (Option.isSome(adopted)) return adopted.value
+            const current = Option.flatMap(present, (entry) => entry.token.refreshToken)
+            if (Option.isSome(current) && !sameSecret(current.value, refreshToken)) {
+              return yield* new TokenStoreError({ operation: "lock", description: "another holder has taken it over" })
+            }
+            yield* unmark
+            const required = loginRequired(cutOff ? "Interrupted" : "Refused", error.value.requestId)
+            yield* Ref.set(refused, Option.some({ refreshToken, error: required }))
+            return yield* required
+          }
+          default:
+            // Nobody knows whether the server has replaced it: the mark stays.
+            return yield* failed
+        }
+      }).pipe(
+        Effect.ensuring(Ref.set(redeeming, false)),
+        (redeemed) => Effect.zipRight(Ref.set(redeeming, true), redeemed)
+      )
+
+    return {
+      renew,
+      finishing: Ref.get(redeeming),
+      flush: Effect.flatMap(Ref.get(unsaved), (left) =>
+        Option.isNone(left) ? Effect.void : Effect.ignore(locked((held) => settle(held))))
+    }
+  })
+
+/** A hash of the secret with which an entry was got, of no use for another key. */
+export const fingerprintOf = <R>(
+  flow: Pick<AuthFlow<R>, "secret">,
+  key: StoreKey
+): Effect.Effect<string | undefined, CredentialsError, R> =>
+  Option.match(flow.secret, {
+    onNone: () => Effect.succeed(undefined),
+    onSome: Effect.flatMap((secret) => sha256(JSON.stringify([key, Redacted.value(secret)])))
+  })
+
+const isSameEntry = (self: Entry, that: Entry): boolean =>
+  self.generation === that.generation && Token.sameAccessToken(self.token, that.token)
+
+const sameSecret = (self: Redacted.Redacted, that: Redacted.Redacted): boolean =>
+  Redacted.value(self) === Redacted.value(that)
