@@ -19,8 +19,7 @@ import * as Schema from "effect/Schema"
 import { DigiKeyApp } from "./DigiKeyApp.js"
 import * as ApiProduct from "./internal/product.js"
 import { Decimal, list, nullish } from "./internal/schemas.js"
-
-const product = "Order Status"
+import * as Product from "./Product.js"
 
 /** A day in UTC, `YYYY-MM-DD` on the wire: years that need more digits cannot be said. */
 const Day = Schema.transform(Schema.String.pipe(Schema.pattern(/^\d{4}-\d\d-\d\d$/)), Schema.DateTimeUtcFromSelf, {
@@ -170,13 +169,14 @@ export interface OrderStatus<I> {
  * @category constructors
  */
 export const make = <I>(tag: Context.Tag<I, Credentials>): OrderStatus<I> => {
-  const client = ApiClient.make(tag, ApiProduct.options({ product, path: "/orderstatus/v4" }))
-  const getOrders = ApiProduct.getQuery(product, "/orders", ListOrdersRequest)
+  const product = Product.OrderStatus.name
+  const client = Product.client(Product.OrderStatus, { tag })
+  const getOrders = ApiProduct.getQuery(product, ListOrdersRequest)
   const decodeOrders = ApiClient.decodeJson(product, ListOrdersResponse)
   const decodeSalesOrder = ApiClient.decodeJson(product, SalesOrder)
   return {
     listOrders: (request = {}) =>
-      Effect.flatMap(getOrders(request), (get) => Effect.flatMap(client.execute(get), decodeOrders)),
+      Effect.flatMap(getOrders("/orders", request), (get) => Effect.flatMap(client.execute(get), decodeOrders)),
     salesOrder: (salesOrderId) => {
       const path = ApiClient.path`/salesorder/${salesOrderId}`
       return ApiProduct.isPositiveInteger(salesOrderId)

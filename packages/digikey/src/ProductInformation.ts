@@ -19,11 +19,10 @@ import * as Schema from "effect/Schema"
 import { DigiKeyApp } from "./DigiKeyApp.js"
 import * as ApiProduct from "./internal/product.js"
 import { list, nullish } from "./internal/schemas.js"
+import * as Product from "./Product.js"
 import * as Schemas from "./ProductSchemas.js"
 
 export * from "./ProductSchemas.js"
-
-const product = "Product Information"
 
 /**
  * @since 0.1.0
@@ -191,16 +190,19 @@ export interface ProductInformation<I> {
  * @category constructors
  */
 export const make = <I>(tag: Context.Tag<I, Credentials>): ProductInformation<I> => {
-  const search = "/search/keyword"
-  const client = ApiClient.make(tag, ApiProduct.options({ product, path: "/products/v4", reads: [search] }))
-  const postSearch = ApiProduct.postJson(product, search, KeywordRequest)
+  const product = Product.ProductInformation.name
+  const client = Product.client(Product.ProductInformation, { tag })
+  const postSearch = ApiProduct.postJson(product, KeywordRequest)
   const decodeSearch = ApiClient.decodeJson(product, KeywordResponse)
   const decodeDetails = ApiClient.decodeJson(product, ProductDetails)
   const decodeSubstitutions = ApiClient.decodeJson(product, Substitutions)
   const decodePricing = ApiClient.decodeJson(product, PricingByQuantity)
   return {
     keywordSearch: (request) =>
-      Effect.flatMap(postSearch(request), (post) => Effect.flatMap(client.execute(post), decodeSearch)),
+      Effect.flatMap(
+        postSearch("/search/keyword", request),
+        (post) => Effect.flatMap(client.execute(post), decodeSearch)
+      ),
     productDetails: (productNumber) =>
       Effect.flatMap(client.get(ApiClient.path`/search/${productNumber}/productdetails`), decodeDetails),
     substitutions: (productNumber) =>

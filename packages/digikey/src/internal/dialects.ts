@@ -125,14 +125,31 @@ export const problem = ({ json }: ErrorBody): Problem =>
       new Problem({ title, detail, requestId, violations, dialect: dialect.name })
   })
 
+/** Observed for one that has been redeemed, revoked or has expired: with a 401, and no code in any dialect. */
+const isAboutRefreshToken = ({ detail, title, violations }: Said): boolean =>
+  [title, detail, ...violations.map(({ message }) => message)].some((words) =>
+    words !== undefined && /invalid\s*refresh[\s_]*token/i.test(words)
+  )
+
 /** What the token endpoint said. A request id alone is no refusal: a token reply could carry one. */
 export const refusal = (json: unknown): Option.Option<Refusal> =>
-  Option.map(Option.filter(said(json), hasWords), ({ detail, dialect, requestId, title, violations }) => ({
-    error: dialect.coded === true ? title : undefined,
-    description: [
-      // Where the title is the code, it is said already.
-      [dialect.coded === true ? undefined : title, detail].flatMap((words) => words ?? []).join(": "),
-      ...violations.map(({ field, message }) => `${field}: ${message}`)
-    ].filter((words) => words !== "").join("; "),
-    requestId
-  }))
+  Option.map(Option.filter(said(json), hasWords), (said) => {
+    const { detail, dialect, requestId, title, violations } = said
+    return {
+      error: dialect.coded === true ? title : undefined,
+      description: [
+        // Where the title is the code, it is said already.
+        [dialect.coded === true ? undefined : title, detail].flatMap((words) => words ?? []).join(": "),
+        ...violations.map(({ field, message }) => `${field}: ${message}`)
+      ].filter((words) => words !== "").join("; "),
+      requestId,
+      loginRequired: isAboutRefreshToken(said) ? true : undefined
+    }
+  })
+
+/** Dialect D, where it comes back with the browser. */
+export const authorizationError = (parameters: URLSearchParams): Option.Option<Refusal> => {
+  const error = text(parameters.get("ErrorCode"))
+  const description = text(parameters.get("Error"))
+  return error === undefined && description === undefined ? Option.none() : Option.some({ error, description })
+}

@@ -40,9 +40,10 @@ export const options = (product: {
   readonly product: string
   readonly path: string
   /** Paths of POSTs that only read. */
-  readonly reads?: ReadonlyArray<string>
+  readonly reads: ReadonlyArray<string>
 }): Options => {
-  const reads = new Set((product.reads ?? []).map((path) => product.path + path))
+  const base = product.path.replace(/\/$/, "")
+  const reads = new Set(product.reads.map((path) => base + path))
   return {
     product: product.product,
     path: product.path,
@@ -63,9 +64,9 @@ export const isPositiveInteger = (value: number): boolean => Number.isSafeIntege
 type Checked = Either.Either<HttpClientRequest.HttpClientRequest, RequestFailed>
 
 /** A POST with a checked JSON body. */
-export const postJson = <A, I>(product: string, path: string, schema: Schema.Schema<A, I>) => {
+export const postJson = <A, I>(product: string, schema: Schema.Schema<A, I>) => {
   const encode = Schema.encodeEither(schema)
-  return (input: A): Checked =>
+  return (path: string, input: A): Checked =>
     Either.mapBoth(encode(input), {
       onLeft: () => invalid(product, "POST", path),
       onRight: (body) => HttpClientRequest.bodyUnsafeJson(HttpClientRequest.post(path), body)
@@ -75,11 +76,10 @@ export const postJson = <A, I>(product: string, path: string, schema: Schema.Sch
 /** A GET with a checked query; what is `undefined` is left out. */
 export const getQuery = <A, I extends Readonly<Record<string, string | number | undefined>>>(
   product: string,
-  path: string,
   schema: Schema.Schema<A, I>
 ) => {
   const encode = Schema.encodeEither(schema)
-  return (input: A): Checked =>
+  return (path: string, input: A): Checked =>
     Either.mapBoth(encode(input), {
       onLeft: () => invalid(product, "GET", path),
       onRight: (query) => HttpClientRequest.get(path, { urlParams: query })

@@ -10,6 +10,12 @@ export const nullish = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWit
 export const list = <A, I>(schema: Schema.Schema<A, I>) =>
   Schema.optionalWith(Schema.Array(schema), { nullable: true, default: () => [] })
 
+/** What is asked for by name: a blank text names nothing. */
+export const Name = Schema.String.pipe(Schema.pattern(/\S/))
+
+/** A quantity, for example. */
+export const PositiveInt = Schema.Int.pipe(Schema.positive())
+
 /**
  * A price or another amount: a number, or, in substitutes, its decimal text. Text
  * with a currency or a thousands separator is refused: which of `.` and `,` is the

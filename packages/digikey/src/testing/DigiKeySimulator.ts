@@ -12,21 +12,31 @@ import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
-import * as Ref from "effect/Ref"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
 import { InMemoryHttp } from "effect-credentials/testing"
+import type { Credentials } from "effect-credentials/Credentials"
+import * as Token from "effect-credentials/Token"
+import * as TokenStore from "effect-credentials/TokenStore"
 import * as DigiKeyApp from "../DigiKeyApp.js"
+import * as DigiKeyUser from "../DigiKeyUser.js"
+import { barcodes, product2DBarcode, productBarcode } from "../internal/simulator/barcodes.js"
 import { Fault, TokenEndpoint } from "../internal/simulator/behaviour.js"
 import { defaultParts, type SimulatedPart } from "../internal/simulator/catalogue.js"
+import { type ClientCredentials, type Controls, make as makeControls, redact } from "../internal/simulator/controls.js"
+import type { Authorized, LoginControls, LoginOptions, SignedIn } from "../internal/simulator/logins.js"
+import { myLists } from "../internal/simulator/myLists.js"
 import { orderStatus } from "../internal/simulator/orders.js"
 import { productInformation } from "../internal/simulator/products.js"
+import { quotes } from "../internal/simulator/quotes.js"
 import { type RateLimitOptions, resolve as resolveLimits } from "../internal/simulator/rateLimiter.js"
 import * as Route from "../internal/simulator/route.js"
 import * as Server from "../internal/simulator/server.js"
 import * as State from "../internal/simulator/state.js"
-import { reset as resetStats, type Stats } from "../internal/simulator/stats.js"
+import type { Stats } from "../internal/simulator/stats.js"
 import type { ErrorDialect } from "./ErrorDialect.js"
 
 export {
@@ -42,6 +52,16 @@ export {
   Fault,
   /**
    * @since 0.1.0
+   * @category fixtures
+   */
+  product2DBarcode,
+  /**
+   * @since 0.1.0
+   * @category fixtures
+   */
+  productBarcode,
+  /**
+   * @since 0.1.0
    * @category models
    */
   TokenEndpoint
@@ -52,7 +72,37 @@ export type {
    * @since 0.1.0
    * @category models
    */
+  Authorized,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  ClientCredentials,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Controls,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  LoginControls,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  LoginOptions,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
   RateLimitOptions,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  SignedIn,
   /**
    * @since 0.1.0
    * @category models
@@ -70,17 +120,6 @@ export type {
 // -----------------------------------------------------------------------------
 
 /**
- * A client id with the secret that the token endpoint accepts for it.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ClientCredentials {
-  readonly clientId: string
-  readonly clientSecret: Redacted.Redacted
-}
-
-/**
  * @since 0.1.0
  * @category models
  */
@@ -89,18 +128,30 @@ export interface Options {
   readonly clientId?: string | undefined
   /** Default `"simulator-client-secret"`. */
   readonly clientSecret?: string | Redacted.Redacted | undefined
-  /** `expires_in` of the token reply in seconds, as a number or as any odd JSON value. Default 1800. */
+  /**
+   * `expires_in` of every token reply in seconds, as a number or as any odd JSON value; above 0 it is
+   * true. Default 1800 for an application's token and 3600 for a user's.
+   */
   readonly expiresIn?: number | string | null | undefined
-  /** Default: 120 requests a minute and 1,000 a day, for each product subscription. */
+  /**
+   * `refresh_token_expires_in` of a user's token reply in seconds; above 0 it is true. Default: the
+   * reply has none, as documented, and a refresh token is accepted for 30 days.
+   */
+  readonly refreshTokenExpiresIn?: number | string | null | undefined
+  /** How long an authorization code is accepted. Default 10 minutes; 1 minute was observed. */
+  readonly codeLifetime?: Duration.DurationInput | undefined
+  /** Default: 120 requests a minute (10 for Quotes) and 1,000 a day, for each product subscription. */
   readonly rateLimits?: RateLimitOptions | "off" | undefined
-  /** Product details, pricing and order calls need `X-DIGIKEY-Account-Id`. Default `false`. */
+  /** Product details, pricing and order calls of an application need `X-DIGIKEY-Account-Id`. Default `false`. */
   readonly accountRequired?: boolean | undefined
   /** Accept HTTP Basic at the token endpoint: observed, not documented. Default `false`. */
   readonly allowBasic?: boolean | undefined
-  /** Default `"A"`. */
+  /** Default `"A"`. A refused refresh token is 400 `invalid_grant` in dialect E, and 401 in any other. */
   readonly tokenErrorDialect?: ErrorDialect | undefined
-  /** Default `"B"`. */
+  /** Of every product. Default `"B"`, and `"A"` for Barcode v3. */
   readonly apiErrorDialect?: ErrorDialect | undefined
+  /** What MyLists answers a new list with: its id as a bare string, or the list. Default `"id"`. */
+  readonly createdList?: "id" | "object" | undefined
   /** Default `defaultParts`. */
   readonly parts?: ReadonlyArray<SimulatedPart> | undefined
 }
@@ -108,68 +159,14 @@ export interface Options {
 /**
  * A simulated DigiKey server and its controls.
  *
- * A `path` is a product's base or any path below it: `"/products/v4"`, `"/products/v4/search/keyword"`.
- * It matches itself and everything below it.
- *
  * @since 0.1.0
  * @category models
  */
-export interface DigiKeySimulator {
+export interface DigiKeySimulator extends Controls {
   /** The whole server: token endpoint and APIs. For an `HttpServer` to serve. */
   readonly app: HttpApp.Default
   /** The server in memory, as `https://api.digikey.com` and `https://sandbox-api.digikey.com`. */
   readonly httpClient: HttpClient.HttpClient
-
-  /** The credentials that are accepted now. */
-  readonly credentials: Effect.Effect<ClientCredentials>
-  /** Accepts these credentials instead of the present ones. */
-  readonly setCredentials: (options: {
-    readonly clientId?: string
-    readonly clientSecret: string | Redacted.Redacted
-  }) => Effect.Effect<void>
-  /** Accepts a second account beside the present one, with limits of its own. */
-  readonly addAccount: (options: {
-    readonly clientId: string
-    readonly clientSecret: string | Redacted.Redacted
-  }) => Effect.Effect<void>
-  /** Makes up a new secret, refuses the old one from now on, and answers with the new one. Tokens stay good. */
-  readonly rotateSecret: Effect.Effect<Redacted.Redacted>
-  /** Refuses every token that was issued so far (401). */
-  readonly revokeTokens: Effect.Effect<void>
-
-  readonly setTokenEndpoint: (behaviour: TokenEndpoint) => Effect.Effect<void>
-  /**
-   * Fields laid over the documented token reply; `undefined` leaves a field out. An `expires_in` above
-   * 0 is also how many seconds the token is accepted; without one that is 1800.
-   */
-  readonly setTokenReply: (fields: Readonly<Record<string, unknown>>) => Effect.Effect<void>
-
-  /** The next `times` (default 1) calls at or below `path` (default: all) meet `fault`. */
-  readonly failNext: (
-    fault: Fault,
-    options?: { readonly times?: number; readonly path?: string }
-  ) => Effect.Effect<void>
-  /** Every call at or below `path` (default: all) meets `fault`, until `clearFaults`. */
-  readonly failAlways: (fault: Fault, options?: { readonly path?: string }) => Effect.Effect<void>
-  readonly clearFaults: Effect.Effect<void>
-  /** How long a reply takes. The call takes effect when it arrives; only its reply is late. */
-  readonly setLatency: (latency: {
-    readonly token?: Duration.DurationInput
-    readonly api?: Duration.DurationInput
-  }) => Effect.Effect<void>
-  readonly setRateLimits: (limits: RateLimitOptions | "off") => Effect.Effect<void>
-
-  /** Answers 401 at or below `path` although the token is good. */
-  readonly unsubscribe: (path: string) => Effect.Effect<void>
-  /** Takes `unsubscribe(path)` back. */
-  readonly subscribe: (path: string) => Effect.Effect<void>
-  /** Answers 403 at or below `path`. */
-  readonly forbid: (path: string) => Effect.Effect<void>
-  /** Takes `forbid(path)` back. */
-  readonly permit: (path: string) => Effect.Effect<void>
-
-  readonly stats: Effect.Effect<Stats>
-  readonly resetStats: Effect.Effect<void>
 }
 
 /**
@@ -208,19 +205,30 @@ export const make = (options: Options = {}): Effect.Effect<DigiKeySimulator> =>
       allowBasic: options.allowBasic ?? false,
       accountRequired: options.accountRequired ?? false,
       tokenErrorDialect: options.tokenErrorDialect ?? "A",
-      apiErrorDialect: options.apiErrorDialect ?? "B"
+      apiErrorDialect: options.apiErrorDialect,
+      expiresIn: options.expiresIn,
+      refreshTokenExpiresIn: options.refreshTokenExpiresIn,
+      codeLifetime: Duration.toMillis(options.codeLifetime ?? "10 minutes")
     }, {
       clientId,
       clients: new Map([[clientId, redact(options.clientSecret ?? "simulator-client-secret")]]),
       tokenEndpoint: TokenEndpoint.Healthy(),
-      tokenReply: options.expiresIn === undefined ? {} : { expires_in: options.expiresIn },
+      tokenReply: {},
       tokenLatency: 0,
       apiLatency: 0,
       unsubscribed: [],
       forbidden: [],
       rateLimits: resolveLimits(options.rateLimits)
     })
-    const app = Server.make(state, [productInformation(options.parts ?? defaultParts), orderStatus].map(Route.compile))
+    const parts = options.parts ?? defaultParts
+    const products = [
+      productInformation(parts),
+      orderStatus,
+      yield* quotes,
+      yield* myLists(parts, options.createdList ?? "id"),
+      barcodes(parts)
+    ]
+    const app = Server.make(state, products.map(Route.compile))
     return {
       // `HttpServer.serve` runs an app uninterruptibly: without this a call that hangs would outlive its connection
       app: Effect.interruptible(app),
@@ -228,56 +236,9 @@ export const make = (options: Options = {}): Effect.Effect<DigiKeySimulator> =>
         "https://api.digikey.com": app,
         "https://sandbox-api.digikey.com": app
       }),
-      ...controls(state)
+      ...makeControls(state)
     }
   })
-
-const controls = (state: State.State): Omit<DigiKeySimulator, "app" | "httpClient"> => {
-  const set = (change: (settings: State.Settings) => Partial<State.Settings>) =>
-    Ref.update(state.settings, (settings) => ({ ...settings, ...change(settings) }))
-  const arm = (fault: Fault, path: string, remaining: number) =>
-    Ref.update(state.faults, (faults) => [...faults, { fault, path, remaining }])
-  const setCredentials: DigiKeySimulator["setCredentials"] = ({ clientId, clientSecret }) =>
-    set((settings) => {
-      const clients = new Map(settings.clients)
-      clients.delete(settings.clientId)
-      const next = clientId ?? settings.clientId
-      return { clientId: next, clients: clients.set(next, redact(clientSecret)) }
-    })
-  return {
-    credentials: Effect.map(Ref.get(state.settings), ({ clientId, clients }) => ({
-      clientId,
-      clientSecret: clients.get(clientId) ?? Redacted.make("")
-    })),
-    setCredentials,
-    addAccount: ({ clientId, clientSecret }) =>
-      set(({ clients }) => ({ clients: new Map(clients).set(clientId, redact(clientSecret)) })),
-    rotateSecret: Effect.map(state.nextSecret, redact).pipe(
-      Effect.tap((clientSecret) => setCredentials({ clientSecret }))
-    ),
-    revokeTokens: Ref.set(state.tokens, new Map()),
-    setTokenEndpoint: (tokenEndpoint) => set(() => ({ tokenEndpoint })),
-    setTokenReply: (tokenReply) => set(() => ({ tokenReply })),
-    failNext: (fault, { path = "/", times = 1 } = {}) => arm(fault, path, times),
-    failAlways: (fault, { path = "/" } = {}) => arm(fault, path, Number.POSITIVE_INFINITY),
-    clearFaults: Ref.set(state.faults, []),
-    setLatency: ({ api, token }) =>
-      set((settings) => ({
-        tokenLatency: token === undefined ? settings.tokenLatency : Duration.toMillis(token),
-        apiLatency: api === undefined ? settings.apiLatency : Duration.toMillis(api)
-      })),
-    setRateLimits: (limits) => set(() => ({ rateLimits: resolveLimits(limits) })),
-    unsubscribe: (path) => set(({ unsubscribed }) => ({ unsubscribed: [...unsubscribed, path] })),
-    subscribe: (path) => set(({ unsubscribed }) => ({ unsubscribed: unsubscribed.filter((other) => other !== path) })),
-    forbid: (path) => set(({ forbidden }) => ({ forbidden: [...forbidden, path] })),
-    permit: (path) => set(({ forbidden }) => ({ forbidden: forbidden.filter((other) => other !== path) })),
-    stats: Ref.get(state.stats),
-    resetStats: Ref.update(state.stats, resetStats)
-  }
-}
-
-const redact = (secret: string | Redacted.Redacted): Redacted.Redacted =>
-  typeof secret === "string" ? Redacted.make(secret) : secret
 
 // -----------------------------------------------------------------------------
 // Layers
@@ -305,18 +266,21 @@ export const layerHttpClient = (options?: Options): Layer.Layer<DigiKeySimulator
   )
 
 /**
- * The simulator in memory, with the credentials of `DigiKeyApp` that it accepts
- * and the `HttpClient` that reaches it: all that a program needs, in one line.
+ * The simulator in memory, with the credentials that it accepts, those of an
+ * application and those of a person who has logged in there (account
+ * `"simulator"`), and the `HttpClient` that reaches it: all that a program
+ * needs, in one line.
  *
  * @example
  * ```ts
- * import { ProductInformation } from "@effect-credentials/digikey"
+ * import { ProductInformation, Quotes } from "@effect-credentials/digikey"
  * import { DigiKeySimulator } from "@effect-credentials/digikey/testing"
  * import { Effect } from "effect"
  *
- * export const program = ProductInformation.keywordSearch({ Keywords: "NE555" }).pipe(
- *   Effect.provide(DigiKeySimulator.layer())
- * )
+ * export const program = Effect.zip(
+ *   ProductInformation.keywordSearch({ Keywords: "NE555" }),
+ *   Quotes.listQuotes()
+ * ).pipe(Effect.provide(DigiKeySimulator.layer()))
  * ```
  *
  * @since 0.1.0
@@ -324,12 +288,49 @@ export const layerHttpClient = (options?: Options): Layer.Layer<DigiKeySimulator
  */
 export const layer = (
   options?: Options
-): Layer.Layer<DigiKeySimulator | DigiKeyApp.DigiKeyApp | HttpClient.HttpClient> =>
-  Layer.provideMerge(
-    Layer.unwrapEffect(Effect.gen(function*() {
-      const { clientId, clientSecret } = yield* (yield* DigiKeySimulator).credentials
-      // The simulator's own credentials are good: a failure here is a defect.
-      return Layer.orDie(DigiKeyApp.layer({ clientId, clientSecret, environment: "sandbox" }))
-    })),
-    layerHttpClient(options)
+): Layer.Layer<
+  | DigiKeySimulator
+  | DigiKeyApp.DigiKeyApp
+  | DigiKeyUser.DigiKeyUser
+  | TokenStore.TokenStore
+  | HttpClient.HttpClient
+> =>
+  Layer.mergeAll(application(), user()).pipe(
+    Layer.provideMerge(Layer.fresh(TokenStore.layerMemory)),
+    Layer.provideMerge(layerHttpClient(options))
   )
+
+// Functions, and a fresh store: a constant would be built once for two simulators. The simulator's own credentials are good: a failure
+// here is a defect.
+
+const application = () =>
+  Layer.unwrapEffect(Effect.gen(function*() {
+    const credentials = yield* (yield* DigiKeySimulator).credentials
+    return Layer.orDie(DigiKeyApp.layer({ ...credentials, environment: "sandbox" }))
+  }))
+
+const user = () =>
+  Layer.unwrapEffect(Effect.gen(function*() {
+    const credentials = yield* (yield* DigiKeySimulator).credentials
+    return DigiKeyUser.layer({ ...credentials, environment: "sandbox", account: "simulator" })
+  })).pipe(
+    Layer.tap((context) => login(Context.get(context, DigiKeyUser.DigiKeyUser))),
+    Layer.orDie
+  )
+
+/** As a login would have left it. */
+const login = ({ identity }: Credentials) =>
+  Effect.gen(function*() {
+    const { accessToken, expiresIn, refreshExpiresIn, refreshToken } = yield* (yield* DigiKeySimulator).signIn()
+    const issuedAt = yield* DateTime.now
+    const token = Token.make({
+      accessToken,
+      issuedAt,
+      expiresAt: DateTime.add(issuedAt, { seconds: expiresIn }),
+      refreshToken,
+      refreshExpiresAt: refreshExpiresIn === undefined ? undefined : DateTime.add(issuedAt, { seconds: refreshExpiresIn })
+    })
+    const store = yield* TokenStore.TokenStore
+    yield* store.withLock(TokenStore.key(identity), ({ save }) =>
+      save({ token, generation: 1, redeeming: Option.none() }))
+  })

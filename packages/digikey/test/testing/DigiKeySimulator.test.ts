@@ -533,8 +533,13 @@ describe("stats", () => {
       yield* get(simulator, "/products/v4/search/NE555P/productdetails", token)
       assert.deepStrictEqual(yield* simulator.stats, {
         tokenCalls: 1,
+        tokenCallsByGrant: { client_credentials: 1 },
         tokensIssued: 1,
         tokensRefused: 0,
+        refreshTokensRedeemed: 0,
+        refreshTokensReused: 0,
+        familiesRevoked: 0,
+        familiesAlive: 0,
         requests: 3,
         byRoute: {
           "POST /products/v4/search/keyword": 2,

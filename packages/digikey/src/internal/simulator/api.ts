@@ -5,10 +5,11 @@ import * as Either from "effect/Either"
 import * as Ref from "effect/Ref"
 import { InMemoryHttp } from "effect-credentials/testing"
 import { isWithin, takeFault } from "./behaviour.js"
+import * as Grants from "./grants.js"
 import * as RateLimiter from "./rateLimiter.js"
 import * as Reply from "./reply.js"
 import * as Route from "./route.js"
-import type { AcceptedToken, Settings, State } from "./state.js"
+import type { Settings, State } from "./state.js"
 import * as Stats from "./stats.js"
 
 /** What a call is for, as far as its path tells. */
@@ -47,22 +48,27 @@ export const handle = (
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest> =>
   Effect.gen(function*() {
     const settings = yield* Ref.get(state.settings)
-    const tokens = yield* Ref.get(state.tokens)
+    const grants = yield* Ref.get(state.grants)
     const requestId = yield* state.nextRequestId
-    const refuse = (refusal: Omit<Reply.Refusal, "requestId">) =>
-      Reply.refuse(state.constants.apiErrorDialect, { ...refusal, requestId })
+    const dialect = state.constants.apiErrorDialect ?? product?.dialect ?? "B"
+    const refuse = (refusal: Omit<Reply.Refusal, "requestId">) => Reply.refuse(dialect, { ...refusal, requestId })
 
     if (product === undefined) {
       return refuse({ status: 404, detail: "The requested resource was not found" })
     }
-    const caller = identify(settings, tokens, request, now)
-    if (Either.isLeft(caller)) {
-      return refuse({ status: 401, detail: caller.left })
+    const identified = identify(settings, grants, request, now)
+    if (Either.isLeft(identified)) {
+      return refuse({ status: 401, detail: identified.left })
+    }
+    const caller = identified.right
+    if (product.userOnly === true && caller.account === undefined) {
+      // observed: without a word
+      return Reply.exactly(401, {}, "")
     }
     if (settings.unsubscribed.some((prefix) => isWithin(path, prefix))) {
       return refuse({ status: 401, detail: "The client is not authorized to access this API" })
     }
-    const { headers, refusedBy } = yield* spend(state, settings, `${caller.right} ${product.base}`, now)
+    const { headers, refusedBy } = yield* spend(state, settings, caller, product, now)
     if (refusedBy !== undefined) {
       const detail = refusedBy === "daily" ? "Daily Ratelimit exceeded" : "Burst Ratelimit exceeded"
       return refuse({ status: 429, detail, headers })
@@ -82,12 +88,12 @@ export const handle = (
 
     const fault = yield* Ref.modify(state.faults, (faults) => takeFault(faults, path))
     const apply = Effect.gen(function*() {
-      const outcome = yield* perform(state, match, request)
+      const outcome = yield* Effect.either(perform(state, match, request, caller, now))
       if (Either.isRight(outcome)) {
         yield* Ref.update(state.stats, Stats.applied(name))
-        return Reply.ok(outcome.right, headers)
+        return Reply.success(match.route.status ?? 200, outcome.right, headers)
       }
-      return refuse({ ...outcome.left, headers: { ...headers, ...outcome.left.headers } })
+      return refuse({ ...outcome.left, headers })
     })
     if (fault === undefined) {
       return yield* apply
@@ -104,7 +110,7 @@ export const handle = (
     }
     const faultHeaders = { ...headers, ...fault.headers }
     return fault.body === undefined
-      ? Reply.refuse(fault.dialect ?? state.constants.apiErrorDialect, {
+      ? Reply.refuse(fault.dialect ?? dialect, {
         status: fault.status,
         title: fault.title,
         detail: fault.detail ?? "The request could not be served",
@@ -114,19 +120,27 @@ export const handle = (
       : Reply.exactly(fault.status, faultHeaders, fault.body)
   })
 
-/** The client id behind the token, or why there is none. */
+interface Caller {
+  readonly clientId: string
+  /** The person's; `undefined` for an application that calls for itself. */
+  readonly account: string | undefined
+}
+
+/** Who is behind the token, or why nobody is. */
 const identify = (
   settings: Settings,
-  tokens: ReadonlyMap<string, AcceptedToken>,
+  grants: Grants.Grants,
   request: HttpServerRequest.HttpServerRequest,
   now: number
-): Either.Either<string, string> => {
+): Either.Either<Caller, string> => {
   const { authorization } = request.headers
   if (authorization === undefined) {
     return Either.left("Bearer token is missing")
   }
   // DigiKey takes the scheme literally: a lower-case `bearer` is no token
-  const token = authorization.startsWith("Bearer ") ? tokens.get(authorization.slice("Bearer ".length)) : undefined
+  const token = authorization.startsWith("Bearer ")
+    ? Grants.accessToken(grants, authorization.slice("Bearer ".length))
+    : undefined
   if (token === undefined) {
     return Either.left("Invalid token")
   }
@@ -134,13 +148,17 @@ const identify = (
     return Either.left("Bearer token expired")
   }
   return request.headers["x-digikey-client-id"] === token.clientId && settings.clients.has(token.clientId)
-    ? Either.right(token.clientId)
+    ? Either.right({ clientId: token.clientId, account: token.login?.account })
     : Either.left("The clientId is missing or invalid")
 }
 
-const spend = (state: State, settings: Settings, subscription: string, now: number) => {
-  const limits = settings.rateLimits
-  return limits === "off" ? unlimited : Ref.modify(state.subscriptions, (subscriptions) => {
+const spend = (state: State, settings: Settings, { clientId }: Caller, product: Route.Product, now: number) => {
+  if (settings.rateLimits === "off") {
+    return unlimited
+  }
+  const limits = RateLimiter.forProduct(settings.rateLimits, product.burstLimit)
+  const subscription = `${clientId} ${product.base}`
+  return Ref.modify(state.subscriptions, (subscriptions) => {
     const decision = RateLimiter.take(limits, subscriptions.get(subscription), now)
     return [decision, new Map(subscriptions).set(subscription, decision.next)]
   })
@@ -154,26 +172,28 @@ const unlimited: Effect.Effect<Pick<RateLimiter.Decision, "headers" | "refusedBy
 const perform = (
   state: State,
   { params, route }: Route.Match & { readonly _tag: "Found" },
-  request: HttpServerRequest.HttpServerRequest
-): Effect.Effect<Route.Outcome> => {
-  if (route.needsAccount && state.constants.accountRequired) {
-    const account = request.headers["x-digikey-account-id"] ?? ""
-    if (account === "" || account === "0") {
-      return Effect.succeed(Either.left({ status: 400, detail: "Account ID must not be 0" }))
+  request: HttpServerRequest.HttpServerRequest,
+  { account }: Caller,
+  now: number
+): Route.Outcome => {
+  // a user's token represents an account already
+  if (route.needsAccount === true && state.constants.accountRequired && account === undefined) {
+    const header = request.headers["x-digikey-account-id"] ?? ""
+    if (header === "" || header === "0") {
+      return Either.left({ status: 400, detail: "Account ID must not be 0" })
     }
   }
   const question = request.url.indexOf("?")
   const query = new URLSearchParams(question === -1 ? "" : request.url.slice(question))
-  if (route.method === "GET") {
-    return Effect.sync(() => route.handle({ params, query, json: undefined }))
+  const call = (json: unknown) => route.handle({ params, query, json, account: account ?? "", now })
+  if (route.method !== "POST") {
+    return Effect.suspend(() => call(undefined))
   }
   if (!/^application\/json\s*(;|$)/i.test(request.headers["content-type"] ?? "")) {
-    return Effect.succeed(
-      Route.badRequest([{ field: "Content-Type", message: "The Content-Type must be application/json" }])
-    )
+    return Route.badRequest([{ field: "Content-Type", message: "The Content-Type must be application/json" }])
   }
-  return Effect.match(request.json, {
+  return Effect.matchEffect(request.json, {
     onFailure: () => Route.badRequest([{ field: "$", message: "The body is not valid JSON" }]),
-    onSuccess: (json) => route.handle({ params, query, json })
+    onSuccess: call
   })
 }

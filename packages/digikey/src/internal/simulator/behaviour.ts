@@ -8,9 +8,10 @@ import type { ErrorDialect } from "../../testing/ErrorDialect.js"
  * - `Down` answers every call with `status`, with a `Retry-After` header if one is given (seconds or
  *   an HTTP date).
  * - `Hanging` accepts the call and never answers.
- * - `Dropping` closes the connection without an answer.
- * - `Reply` answers with exactly this. A `body` that is a function is given a token that was really
- *   issued: the API accepts it.
+ * - `Dropping` closes the connection without an answer, before the call takes effect or, with
+ *   `applied`, after: a refresh token is replaced then, and nobody is told by what.
+ * - `Reply` answers with exactly this. A `body` that is a function is given tokens that were really
+ *   issued: the grant takes effect and may be refused as ever. Any other `body` leaves it out.
  *
  * @since 0.1.0
  * @category models
@@ -23,19 +24,43 @@ export type TokenEndpoint = Data.TaggedEnum<{
     readonly dialect?: ErrorDialect
   }
   Hanging: {}
-  Dropping: {}
+  Dropping: { readonly applied?: boolean }
   Reply: {
     readonly status?: number
     readonly headers?: Readonly<Record<string, string>>
-    readonly body?: string | Uint8Array | ((accessToken: string) => string)
+    readonly body?: string | Uint8Array | ((accessToken: string, refreshToken: string | undefined) => string)
   }
 }>
+
+const variants = Data.taggedEnum<TokenEndpoint>()
 
 /**
  * @since 0.1.0
  * @category constructors
  */
-export const TokenEndpoint = Data.taggedEnum<TokenEndpoint>()
+export const TokenEndpoint = {
+  Healthy: variants.Healthy,
+  Down: variants.Down,
+  Hanging: variants.Hanging,
+  Dropping: (options: { readonly applied?: boolean } = {}): TokenEndpoint => variants.Dropping(options),
+  Reply: variants.Reply,
+  $is: variants.$is,
+  $match: variants.$match
+}
+
+/** How the endpoint behaves for the next `remaining` calls. */
+export interface ArmedTokenEndpoint {
+  readonly behaviour: TokenEndpoint
+  readonly remaining: number
+}
+
+/** How the endpoint behaves for this call, and what stays armed after it. */
+export const takeTokenEndpoint = (
+  [first, ...rest]: ReadonlyArray<ArmedTokenEndpoint>
+): readonly [TokenEndpoint | undefined, ReadonlyArray<ArmedTokenEndpoint>] =>
+  first === undefined
+    ? [undefined, rest]
+    : [first.behaviour, first.remaining > 1 ? [{ ...first, remaining: first.remaining - 1 }, ...rest] : rest]
 
 /**
  * What goes wrong with an API call that carried a good token and was within the rate limits.

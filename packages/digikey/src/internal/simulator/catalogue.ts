@@ -19,6 +19,17 @@ export interface SimulatedPart {
   readonly family?: string | undefined
 }
 
+export const digiKeyNumber = (part: SimulatedPart): string => `${part.manufacturerProductNumber}-ND`
+
+/** Finds parts by the number of the manufacturer or of DigiKey, in upper or lower case. */
+export const partByNumber = (parts: ReadonlyArray<SimulatedPart>): (number: string) => SimulatedPart | undefined => {
+  const byNumber = new Map(parts.flatMap((part) => [
+    [part.manufacturerProductNumber.toUpperCase(), part],
+    [digiKeyNumber(part).toUpperCase(), part]
+  ]))
+  return (number) => byNumber.get(number.toUpperCase())
+}
+
 const part = (
   manufacturerProductNumber: string,
   manufacturer: string,

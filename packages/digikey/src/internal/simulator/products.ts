@@ -1,6 +1,6 @@
 import * as Either from "effect/Either"
 import { isRecord } from "effect/Predicate"
-import type { SimulatedPart } from "./catalogue.js"
+import { digiKeyNumber, type SimulatedPart } from "./catalogue.js"
 import { badRequest, type Call, type Failure, notFound, type Outcome, type Product } from "./route.js"
 
 /** Product Information v4 over a fixed catalogue. */
@@ -9,9 +9,9 @@ export const productInformation = (parts: ReadonlyArray<SimulatedPart>): Product
   return {
     base: "/products/v4",
     routes: [
-      { method: "POST", path: "/search/keyword", needsAccount: false, handle: keywordSearch(catalogue) },
-      { method: "GET", path: "/search/manufacturers", needsAccount: false, handle: () => manufacturers(catalogue) },
-      { method: "GET", path: "/search/categories", needsAccount: false, handle: () => categories(catalogue) },
+      { method: "POST", path: "/search/keyword", handle: keywordSearch(catalogue) },
+      { method: "GET", path: "/search/manufacturers", handle: () => manufacturers(catalogue) },
+      { method: "GET", path: "/search/categories", handle: () => categories(catalogue) },
       {
         method: "GET",
         path: "/search/{productNumber}/productdetails",
@@ -22,7 +22,7 @@ export const productInformation = (parts: ReadonlyArray<SimulatedPart>): Product
       {
         method: "GET",
         path: "/search/{productNumber}/substitutions",
-        needsAccount: false,
+       
         handle: (call) => Either.map(findEntry(catalogue, call), (entry) => substitutions(catalogue, entry))
       },
       {
@@ -75,8 +75,6 @@ const index = (parts: ReadonlyArray<SimulatedPart>): Catalogue => {
     categories
   }
 }
-
-const digiKeyNumber = (part: SimulatedPart): string => `${part.manufacturerProductNumber}-ND`
 
 const statuses = ["Active", "Obsolete", "Last Time Buy", "Not For New Designs"]
 
@@ -239,7 +237,7 @@ const substitutions = (catalogue: Catalogue, { part }: Entry) => {
   }
 }
 
-const pricing = ({ part, product }: Entry, { params }: Call): Outcome => {
+const pricing = ({ part, product }: Entry, { params }: Call): Either.Either<unknown, Failure> => {
   const quantity = /^\d{1,9}$/.test(params.quantity ?? "") ? Number(params.quantity) : 0
   if (quantity < 1) {
     return badRequest([{ field: "requestedQuantity", message: "The quantity must be a whole number above 0." }])

@@ -1,14 +1,17 @@
 import * as Duration from "effect/Duration"
 
 /**
- * The limits of each product subscription. Defaults are DigiKey's documented ones: 120 requests a
- * minute and 1,000 a day.
+ * The limits of each product subscription. Defaults are DigiKey's: 120 requests a minute (10 for
+ * Quotes) and 1,000 a day.
  *
  * @since 0.1.0
  * @category models
  */
 export interface RateLimitOptions {
-  /** A window of `window` (default 1 minute) that begins with the first request in it. */
+  /**
+   * A window of `window` (default 1 minute) that begins with the first request in it. A `limit` holds for
+   * every product.
+   */
   readonly burst?: { readonly limit?: number; readonly window?: Duration.DurationInput } | undefined
   /** A window of `window` (default 1 day) counted from the Unix epoch: a day is a UTC day. */
   readonly daily?: { readonly limit?: number; readonly window?: Duration.DurationInput } | undefined
@@ -20,7 +23,8 @@ export interface RateLimitOptions {
 
 /** Resolved limits: windows in milliseconds. */
 export interface RateLimits {
-  readonly burst: { readonly limit: number; readonly window: number }
+  /** A `limit` of `undefined` is the product's own. */
+  readonly burst: { readonly limit: number | undefined; readonly window: number }
   readonly daily: { readonly limit: number; readonly window: number }
   readonly dailyReset: "unixTime" | "secondsLeft"
   readonly resetTimes: boolean
@@ -29,7 +33,7 @@ export interface RateLimits {
 export const resolve = (options: RateLimitOptions | "off" = {}): RateLimits | "off" =>
   options === "off" ? options : {
     burst: {
-      limit: options.burst?.limit ?? 120,
+      limit: options.burst?.limit,
       window: Duration.toMillis(options.burst?.window ?? "1 minute")
     },
     daily: {
@@ -39,6 +43,16 @@ export const resolve = (options: RateLimitOptions | "off" = {}): RateLimits | "o
     dailyReset: options.dailyReset ?? "unixTime",
     resetTimes: options.resetTimes ?? false
   }
+
+/** What one product's subscription is held to. */
+interface ProductLimits extends RateLimits {
+  readonly burst: { readonly limit: number; readonly window: number }
+}
+
+export const forProduct = (limits: RateLimits, burstLimit = 120): ProductLimits => ({
+  ...limits,
+  burst: { ...limits.burst, limit: limits.burst.limit ?? burstLimit }
+})
 
 /** How much of the current window is used; `startsAt` in milliseconds. */
 interface Usage {
@@ -58,7 +72,7 @@ export interface Decision {
 }
 
 /** Counts one request at `now` (milliseconds). A refused request uses up nothing. */
-export const take = (limits: RateLimits, subscription: Subscription | undefined, now: number): Decision => {
+export const take = (limits: ProductLimits, subscription: Subscription | undefined, now: number): Decision => {
   const burst = current(subscription?.burst, limits.burst.window, now, now)
   const daily = current(
     subscription?.daily,
@@ -81,7 +95,7 @@ const current = (usage: Usage | undefined, window: number, startsAt: number, now
   usage !== undefined && now >= usage.startsAt && now < usage.startsAt + window ? usage : { startsAt, used: 0 }
 
 const headers = (
-  limits: RateLimits,
+  limits: ProductLimits,
   { burst, daily }: Subscription,
   refusedBy: Decision["refusedBy"],
   now: number

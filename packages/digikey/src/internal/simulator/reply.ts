@@ -6,6 +6,16 @@ export type Headers = Readonly<Record<string, string>>
 export const ok = (body: unknown, headers: Headers = {}): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.text(JSON.stringify(body), { headers, contentType: "application/json" })
 
+/** A 204 has no body (RFC 9110 §15.3.5). */
+export const success = (
+  status: 200 | 201 | 204,
+  body: unknown,
+  headers: Headers
+): HttpServerResponse.HttpServerResponse =>
+  status === 204
+    ? HttpServerResponse.empty({ status, headers })
+    : HttpServerResponse.setStatus(ok(body, headers), status)
+
 export interface Refusal {
   readonly status: number
   readonly detail: string

@@ -1,11 +1,12 @@
+import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import type { ErrorDialect } from "../../testing/ErrorDialect.js"
 
 /** What a product answers when it does not do what was asked. */
 export interface Failure {
   readonly status: number
   readonly detail: string
   readonly fields?: ReadonlyArray<{ readonly field: string; readonly message: string }>
-  readonly headers?: Readonly<Record<string, string>>
 }
 
 export interface Call {
@@ -14,23 +15,35 @@ export interface Call {
   readonly query: URLSearchParams
   /** The parsed body; `undefined` for a method without one. */
   readonly json: unknown
+  /** Whose account the token represents; empty for a token of an application. */
+  readonly account: string
+  /** When the call arrived: milliseconds since the Unix epoch. */
+  readonly now: number
 }
 
-/** The JSON of a 200, or why there is none. */
-export type Outcome = Either.Either<unknown, Failure>
+/** The JSON of a reply, or why there is none. An `Either` is one. */
+export type Outcome = Effect.Effect<unknown, Failure>
 
 interface Route {
-  readonly method: "GET" | "POST"
+  readonly method: "GET" | "POST" | "DELETE"
   /** Below the product's base: `/search/{productNumber}/productdetails`. */
   readonly path: string
+  /** Of a reply to a call that did what was asked. Default 200; a 204 has no body. */
+  readonly status?: 200 | 201 | 204
   /** Whether a token of an application must come with `X-DIGIKEY-Account-Id`. */
-  readonly needsAccount: boolean
+  readonly needsAccount?: boolean
   readonly handle: (call: Call) => Outcome
 }
 
 /** An API product: what an application subscribes to, and what has rate limits of its own. */
 export interface Product {
   readonly base: string
+  /** Accepts the token of a user only (3-legged OAuth). */
+  readonly userOnly?: boolean
+  /** Requests a minute, unless a simulator is made with another limit. Default 120. */
+  readonly burstLimit?: number
+  /** Default `"B"`, that of the v4 products. */
+  readonly dialect?: ErrorDialect
   readonly routes: ReadonlyArray<Route>
 }
 
@@ -41,13 +54,12 @@ interface CompiledRoute extends Route {
   readonly segments: ReadonlyArray<string>
 }
 
-export interface CompiledProduct {
-  readonly base: string
+export interface CompiledProduct extends Product {
   readonly routes: ReadonlyArray<CompiledRoute>
 }
 
 export const compile = (product: Product): CompiledProduct => ({
-  base: product.base,
+  ...product,
   routes: product.routes.map((route) => ({
     ...route,
     name: `${route.method} ${product.base}${route.path}`,
@@ -90,7 +102,9 @@ const fits = (pattern: ReadonlyArray<string>, segments: ReadonlyArray<string>): 
   pattern.length === segments.length &&
   pattern.every((segment, i) => (isParameter(segment) ? segments[i] !== "" : segment === segments[i]))
 
-export const badRequest = (fields: NonNullable<Failure["fields"]>): Outcome =>
+export type Fields = NonNullable<Failure["fields"]>
+
+export const badRequest = (fields: Fields): Either.Either<never, Failure> =>
   Either.left({ status: 400, detail: "The request has invalid parameters", fields })
 
-export const notFound = (detail: string): Outcome => Either.left({ status: 404, detail })
+export const notFound = (detail: string): Either.Either<never, Failure> => Either.left({ status: 404, detail })

@@ -29,7 +29,7 @@ export const make = (state: State, products: ReadonlyArray<CompiledProduct>): Ht
 /** What every call has in common: it is counted while it lasts, its reply may be late and carries a date. */
 const served = <R>(
   state: State,
-  enter: (stats: Stats.Stats) => Stats.Stats,
+  enter: (stats: Stats.Counters) => Stats.Counters,
   latencyOf: "tokenLatency" | "apiLatency",
   handle: (now: number) => Effect.Effect<HttpServerResponse.HttpServerResponse, never, R>
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> =>

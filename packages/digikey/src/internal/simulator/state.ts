@@ -3,7 +3,8 @@ import * as Random from "effect/Random"
 import type * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import type { ErrorDialect } from "../../testing/ErrorDialect.js"
-import type { ArmedFault, TokenEndpoint } from "./behaviour.js"
+import type { ArmedFault, ArmedTokenEndpoint, TokenEndpoint } from "./behaviour.js"
+import * as Grants from "./grants.js"
 import type { RateLimits, Subscription } from "./rateLimiter.js"
 import * as Stats from "./stats.js"
 
@@ -28,43 +29,45 @@ export interface Constants {
   readonly allowBasic: boolean
   readonly accountRequired: boolean
   readonly tokenErrorDialect: ErrorDialect
-  readonly apiErrorDialect: ErrorDialect
-}
-
-export interface AcceptedToken {
-  readonly clientId: string
-  /** Milliseconds since the Unix epoch. */
-  readonly expiresAt: number
+  /** `undefined`: each product speaks its own. */
+  readonly apiErrorDialect: ErrorDialect | undefined
+  /** `expires_in` of the token reply; `undefined`: as documented. */
+  readonly expiresIn: unknown
+  /** `refresh_token_expires_in` of a user's token reply; `undefined`: none, as documented. */
+  readonly refreshTokenExpiresIn: unknown
+  /** Milliseconds. */
+  readonly codeLifetime: number
 }
 
 export interface State {
   readonly constants: Constants
   readonly settings: Ref.Ref<Settings>
-  readonly tokens: Ref.Ref<ReadonlyMap<string, AcceptedToken>>
+  readonly grants: Ref.Ref<Grants.Grants>
   /** By client id and product base: limits are counted per subscription. */
   readonly subscriptions: Ref.Ref<ReadonlyMap<string, Subscription>>
   readonly faults: Ref.Ref<ReadonlyArray<ArmedFault>>
-  readonly stats: Ref.Ref<Stats.Stats>
+  /** What the next token calls meet instead of `Settings.tokenEndpoint`. */
+  readonly tokenEndpoints: Ref.Ref<ReadonlyArray<ArmedTokenEndpoint>>
+  readonly stats: Ref.Ref<Stats.Counters>
   readonly nextRequestId: Effect.Effect<string>
-  readonly nextAccessToken: Effect.Effect<string>
   readonly nextSecret: Effect.Effect<string>
 }
 
 export const make = (constants: Constants, settings: Settings): Effect.Effect<State> =>
   Effect.gen(function*() {
-    // two simulators never issue the same token
+    // two simulators never make up the same secret
     const salt = (yield* Random.nextIntBetween(0x1000_0000, 0x7fff_ffff)).toString(16)
     const counter = Effect.map(Ref.make(0), (ref) => Ref.updateAndGet(ref, (n) => n + 1))
-    const [requests, tokens, secrets] = yield* Effect.all([counter, counter, counter])
+    const [requests, secrets] = yield* Effect.all([counter, counter])
     return {
       constants,
       settings: yield* Ref.make(settings),
-      tokens: yield* Ref.make<ReadonlyMap<string, AcceptedToken>>(new Map()),
+      grants: yield* Effect.flatMap(Grants.empty, Ref.make),
       subscriptions: yield* Ref.make<ReadonlyMap<string, Subscription>>(new Map()),
       faults: yield* Ref.make<ReadonlyArray<ArmedFault>>([]),
+      tokenEndpoints: yield* Ref.make<ReadonlyArray<ArmedTokenEndpoint>>([]),
       stats: yield* Ref.make(Stats.empty),
       nextRequestId: Effect.map(requests, requestId),
-      nextAccessToken: Effect.map(tokens, (n) => `simulated-access-token-${salt}-${n}`),
       nextSecret: Effect.map(secrets, (n) => `simulated-client-secret-${salt}-${n}`)
     }
   })

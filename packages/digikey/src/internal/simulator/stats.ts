@@ -7,9 +7,23 @@
 export interface Stats {
   /** Calls of the token endpoint, whatever became of them. */
   readonly tokenCalls: number
+  /**
+   * The same calls by `grant_type`: `client_credentials`, `authorization_code`, `refresh_token`, and
+   * `(other)` for one that is missing or unknown.
+   */
+  readonly tokenCallsByGrant: Readonly<Record<string, number>>
+  /** Access tokens that token calls were granted, also those whose reply was lost. `signIn` is no call. */
   readonly tokensIssued: number
   /** Token calls answered with a status of 400 or above. */
   readonly tokensRefused: number
+  /** Token calls that were granted for a refresh token, whether it was replaced or stayed good. */
+  readonly refreshTokensRedeemed: number
+  /** How many times a refresh token was presented that had been replaced before. */
+  readonly refreshTokensReused: number
+  /** Logins that were revoked, by whatever: reuse of a refresh token or a code, or a control. */
+  readonly familiesRevoked: number
+  /** Logins that can be renewed now: not revoked, and their refresh token has not expired. */
+  readonly familiesAlive: number
   /** API calls, whatever became of them. */
   readonly requests: number
   /** API calls by method and path template: `"GET /products/v4/search/{productNumber}/productdetails"`. */
@@ -26,10 +40,17 @@ export interface Stats {
   readonly peakInFlight: number
 }
 
-export const empty: Stats = {
+/** What is counted; the rest is known from elsewhere. */
+export type Counters = Omit<Stats, "familiesAlive">
+
+export const empty: Counters = {
   tokenCalls: 0,
+  tokenCallsByGrant: {},
   tokensIssued: 0,
   tokensRefused: 0,
+  refreshTokensRedeemed: 0,
+  refreshTokensReused: 0,
+  familiesRevoked: 0,
   requests: 0,
   byRoute: {},
   byStatus: {},
@@ -40,39 +61,64 @@ export const empty: Stats = {
 }
 
 /** Counters start again; calls that are being served stay counted as such. */
-export const reset = (stats: Stats): Stats => ({ ...empty, inFlight: stats.inFlight, peakInFlight: stats.inFlight })
+export const reset = ({ inFlight }: Counters): Counters => ({ ...empty, inFlight, peakInFlight: inFlight })
 
-const enter = (stats: Stats): Stats => {
+const enter = (stats: Counters): Counters => {
   const inFlight = stats.inFlight + 1
   return { ...stats, inFlight, peakInFlight: Math.max(stats.peakInFlight, inFlight) }
 }
 
-export const leave = (stats: Stats): Stats => ({ ...stats, inFlight: stats.inFlight - 1 })
+export const leave = (stats: Counters): Counters => ({ ...stats, inFlight: stats.inFlight - 1 })
 
-export const enterToken = (stats: Stats): Stats => ({ ...enter(stats), tokenCalls: stats.tokenCalls + 1 })
+export const enterToken = (stats: Counters): Counters => ({ ...enter(stats), tokenCalls: stats.tokenCalls + 1 })
 
-export const enterRoute = (route: string) => (stats: Stats): Stats => ({
+export const enterRoute = (route: string) => (stats: Counters): Counters => ({
   ...enter(stats),
   requests: stats.requests + 1,
   byRoute: increment(stats.byRoute, route)
 })
 
-export const issued = (stats: Stats): Stats => ({ ...stats, tokensIssued: stats.tokensIssued + 1 })
+const grants = ["client_credentials", "authorization_code", "refresh_token"]
 
-export const answeredToken = (status: number) => (stats: Stats): Stats =>
+export const calledFor = (grantType: string | null) => (stats: Counters): Counters => ({
+  ...stats,
+  tokenCallsByGrant: increment(
+    stats.tokenCallsByGrant,
+    grantType !== null && grants.includes(grantType) ? grantType : "(other)"
+  )
+})
+
+export const issued = (stats: Counters): Counters => ({ ...stats, tokensIssued: stats.tokensIssued + 1 })
+
+export const redeemed = (stats: Counters): Counters => ({
+  ...stats,
+  refreshTokensRedeemed: stats.refreshTokensRedeemed + 1
+})
+
+export const reused = (stats: Counters): Counters => ({
+  ...stats,
+  refreshTokensReused: stats.refreshTokensReused + 1
+})
+
+export const revoked = (families: number) => (stats: Counters): Counters => ({
+  ...stats,
+  familiesRevoked: stats.familiesRevoked + families
+})
+
+export const answeredToken = (status: number) => (stats: Counters): Counters =>
   status >= 400 ? { ...stats, tokensRefused: stats.tokensRefused + 1 } : stats
 
-export const answered = (status: number) => (stats: Stats): Stats => ({
+export const answered = (status: number) => (stats: Counters): Counters => ({
   ...stats,
   byStatus: increment(stats.byStatus, status)
 })
 
-export const applied = (route: string) => (stats: Stats): Stats => ({
+export const applied = (route: string) => (stats: Counters): Counters => ({
   ...stats,
   applied: increment(stats.applied, route)
 })
 
-export const dropped = (stats: Stats): Stats => ({ ...stats, dropped: stats.dropped + 1 })
+export const dropped = (stats: Counters): Counters => ({ ...stats, dropped: stats.dropped + 1 })
 
 const increment = <K extends string | number>(counts: Readonly<Record<K, number>>, key: K): Record<K, number> => ({
   ...counts,

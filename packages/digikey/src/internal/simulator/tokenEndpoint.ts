@@ -2,25 +2,30 @@ import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Encoding from "effect/Encoding"
-import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import { InMemoryHttp } from "effect-credentials/testing"
-import type { TokenEndpoint } from "./behaviour.js"
+import { takeTokenEndpoint } from "./behaviour.js"
+import { authenticate, checkRequest, refuse, type Refusal } from "./clientAuthentication.js"
+import * as Grants from "./grants.js"
 import * as Reply from "./reply.js"
-import type { AcceptedToken, Settings, State } from "./state.js"
+import type { Settings, State } from "./state.js"
 import * as Stats from "./stats.js"
+import * as TokenReply from "./tokenReply.js"
 
 export const path = "/v1/oauth2/token"
 
-/** DigiKey's 2-legged lifetime: 30 minutes. */
-const documentedLifetime = 1800
-
 /** One call of the token endpoint that arrived at `now` (milliseconds). */
-export const handle = (state: State, request: HttpServerRequest.HttpServerRequest, now: number) =>
+export const handle = (
+  state: State,
+  request: HttpServerRequest.HttpServerRequest,
+  now: number
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest> =>
   Effect.gen(function*() {
     const settings = yield* Ref.get(state.settings)
-    const response = yield* behave(state, settings, request, now)
+    // a body that cannot be read has no fields
+    const form = new URLSearchParams(yield* Effect.orElseSucceed(request.text, () => ""))
+    yield* Ref.update(state.stats, Stats.calledFor(form.get("grant_type")))
+    const response = yield* behave(state, settings, serve(state, settings, request, form, now))
     yield* Ref.update(state.stats, Stats.answeredToken(response.status))
     return response
   })
@@ -28,128 +33,162 @@ export const handle = (state: State, request: HttpServerRequest.HttpServerReques
 const behave = (
   state: State,
   settings: Settings,
-  request: HttpServerRequest.HttpServerRequest,
-  now: number
-): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest> => {
-  const behaviour = settings.tokenEndpoint
-  switch (behaviour._tag) {
-    case "Healthy":
-      return grant(state, settings, request, now)
-    case "Hanging":
-      return Effect.never
-    case "Dropping":
-      return Effect.zipRight(Ref.update(state.stats, Stats.dropped), InMemoryHttp.dropConnection)
-    case "Down":
-      return Effect.map(state.nextRequestId, (requestId) =>
-        Reply.refuse(behaviour.dialect ?? state.constants.tokenErrorDialect, {
+  served: Effect.Effect<Either.Either<Granted, Refusal>>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest> =>
+  Effect.gen(function*() {
+    const refusal = (reason: Omit<Reply.Refusal, "requestId">, dialect = state.constants.tokenErrorDialect) =>
+      Effect.map(state.nextRequestId, (requestId) => Reply.refuse(dialect, { ...reason, requestId }))
+
+    const behaviour = (yield* Ref.modify(state.tokenEndpoints, takeTokenEndpoint)) ?? settings.tokenEndpoint
+    switch (behaviour._tag) {
+      case "Healthy": {
+        const outcome = yield* served
+        return Either.isRight(outcome) ? Reply.ok(outcome.right.reply) : yield* refusal(outcome.left)
+      }
+      case "Hanging":
+        return yield* Effect.never
+      case "Dropping": {
+        if (behaviour.applied === true) {
+          yield* served
+        }
+        yield* Ref.update(state.stats, Stats.dropped)
+        return yield* InMemoryHttp.dropConnection
+      }
+      case "Down":
+        return yield* refusal({
           status: behaviour.status,
           detail: "The token endpoint is not available",
-          requestId,
           headers: behaviour.retryAfter === undefined ? {} : { "Retry-After": String(behaviour.retryAfter) }
-        }))
-    case "Reply":
-      return replyAsTold(state, settings, behaviour, now)
-  }
-}
-
-const replyAsTold = (
-  state: State,
-  settings: Settings,
-  { body = "", headers = {}, status = 200 }: TokenEndpoint & { readonly _tag: "Reply" },
-  now: number
-) =>
-  typeof body === "function"
-    ? Effect.map(
-      issue(state, settings.clientId, documentedLifetime, now),
-      (accessToken) => Reply.exactly(status, headers, body(accessToken))
-    )
-    : Effect.succeed(Reply.exactly(status, headers, body))
-
-// -----------------------------------------------------------------------------
-// The client credentials grant
-// -----------------------------------------------------------------------------
-
-interface Refusal {
-  readonly status: 400 | 401 | 405
-  readonly code: string
-  readonly detail: string
-}
-
-const grant = (state: State, settings: Settings, request: HttpServerRequest.HttpServerRequest, now: number) =>
-  Effect.gen(function*() {
-    // a body that cannot be read has no fields
-    const body = yield* Effect.orElseSucceed(request.text, () => "")
-    const client = authenticate(state, settings, request, new URLSearchParams(body))
-    if (Either.isLeft(client)) {
-      return Reply.refuse(state.constants.tokenErrorDialect, {
-        ...client.left,
-        requestId: yield* state.nextRequestId
-      })
+        }, behaviour.dialect)
+      case "Reply": {
+        const { body = "", headers = {}, status = 200 } = behaviour
+        if (typeof body !== "function") {
+          return Reply.exactly(status, headers, body)
+        }
+        const outcome = yield* served
+        return Either.isRight(outcome)
+          ? Reply.exactly(status, headers, body(outcome.right.accessToken, outcome.right.refreshToken))
+          : yield* refusal(outcome.left)
+      }
     }
-    const expiresIn = settings.tokenReply.expires_in ?? documentedLifetime
-    const lifetime = Number(expiresIn)
-    const accessToken = yield* issue(state, client.right, lifetime > 0 ? lifetime : documentedLifetime, now)
-    return Reply.ok({
-      access_token: accessToken,
-      token_type: "Bearer",
-      expires_in: documentedLifetime,
-      ...settings.tokenReply
-    })
   })
 
-/** The client id, once its secret has been checked. */
-const authenticate = (
+// -----------------------------------------------------------------------------
+// The grants
+// -----------------------------------------------------------------------------
+
+interface Granted {
+  readonly reply: Readonly<Record<string, unknown>>
+  readonly accessToken: string
+  readonly refreshToken: string | undefined
+}
+
+const serve = (
   state: State,
   settings: Settings,
   request: HttpServerRequest.HttpServerRequest,
-  form: URLSearchParams
-): Either.Either<string, Refusal> => {
-  const refuse = (status: Refusal["status"], code: string, detail: string) => Either.left({ status, code, detail })
-  const { authorization } = request.headers
-  if (request.method !== "POST") {
-    return refuse(405, "invalid_request", "The token endpoint accepts POST only")
-  }
-  if (authorization !== undefined && !(state.constants.allowBasic && authorization.startsWith("Basic "))) {
-    return refuse(400, "invalid_request", "The token endpoint accepts no Authorization header")
-  }
-  if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(request.headers["content-type"] ?? "")) {
-    return refuse(400, "invalid_request", "The Content-Type must be application/x-www-form-urlencoded")
-  }
-  const grantType = form.get("grant_type")
-  if (grantType === null || grantType === "") {
-    return refuse(400, "invalid_request", "grant_type is missing")
-  }
-  if (grantType !== "client_credentials") {
-    return refuse(400, "unsupported_grant_type", "grant_type is not supported")
-  }
-  const [clientId, clientSecret] = authorization === undefined
-    ? [form.get("client_id"), form.get("client_secret")]
-    : readBasic(authorization)
-  if (!clientId || !clientSecret) {
-    return refuse(400, "invalid_request", "client_id or client_secret is missing")
-  }
-  const accepted = settings.clients.get(clientId)
-  return accepted !== undefined && Redacted.value(accepted) === clientSecret
-    ? Either.right(clientId)
-    : refuse(401, "invalid_client", "Invalid clientId or clientSecret")
-}
-
-/** RFC 6749 §2.3.1: both parts are form-encoded before they are joined. */
-const readBasic = (authorization: string): readonly [string | null, string | null] => {
-  const text = Either.getOrElse(Encoding.decodeBase64String(authorization.slice("Basic ".length).trim()), () => "")
-  const colon = text.indexOf(":")
-  const decode = (part: string) => new URLSearchParams(`part=${part}`).get("part")
-  return colon === -1 ? [null, null] : [decode(text.slice(0, colon)), decode(text.slice(colon + 1))]
-}
-
-/** Issues a token that the APIs accept for `lifetime` seconds. */
-const issue = (state: State, clientId: string, lifetime: number, now: number): Effect.Effect<string> =>
+  form: URLSearchParams,
+  now: number
+): Effect.Effect<Either.Either<Granted, Refusal>> =>
   Effect.gen(function*() {
-    const accessToken = yield* state.nextAccessToken
-    yield* Ref.update(state.tokens, (tokens): ReadonlyMap<string, AcceptedToken> => {
-      const living = [...tokens].filter(([, token]) => token.expiresAt > now)
-      return new Map([...living, [accessToken, { clientId, expiresAt: now + lifetime * 1000 }]])
-    })
-    yield* Ref.update(state.stats, Stats.issued)
-    return accessToken
+    const checked = checkRequest(request, state.constants.allowBasic)
+    if (Either.isLeft(checked)) {
+      return Either.left(checked.left)
+    }
+    const grantType = form.get("grant_type") ?? ""
+    const grant = Object.hasOwn(grants, grantType) ? grants[grantType] : undefined
+    if (grant === undefined) {
+      return grantType === ""
+        ? refuse(400, "invalid_request", "grant_type is missing")
+        : refuse(400, "unsupported_grant_type", "grant_type is not supported")
+    }
+    const client = authenticate(settings.clients, request.headers.authorization, form)
+    if (Either.isLeft(client)) {
+      return Either.left(client.left)
+    }
+    const outcome = yield* grant({ state, settings, clientId: client.right, form, now })
+    if (Either.isRight(outcome)) {
+      yield* Ref.update(state.stats, Stats.issued)
+    }
+    return outcome
   })
+
+interface Call {
+  readonly state: State
+  readonly settings: Settings
+  readonly clientId: string
+  readonly form: URLSearchParams
+  readonly now: number
+}
+
+type Grant = (call: Call) => Effect.Effect<Either.Either<Granted, Refusal>>
+
+const clientCredentials: Grant = ({ clientId, now, settings, state }) => {
+  const terms = TokenReply.terms(state.constants, settings, TokenReply.applicationLifetime)
+  return Effect.map(
+    Ref.modify(state.grants, Grants.issueToApplication(clientId, terms.lifetimes.access, now)),
+    (accessToken) =>
+      Either.right({ accessToken, refreshToken: undefined, reply: TokenReply.ofApplication(terms, accessToken) })
+  )
+}
+
+const authorizationCode: Grant = (call) => {
+  const code = call.form.get("code")
+  const redirectUri = call.form.get("redirect_uri")
+  if (!code || !redirectUri) {
+    return Effect.succeed(refuse(400, "invalid_request", "code or redirect_uri is missing"))
+  }
+  const terms = TokenReply.terms(call.state.constants, call.settings, TokenReply.userLifetime)
+  return Effect.map(
+    settle(call, Grants.redeemCode({ code, redirectUri, clientId: call.clientId }, terms.lifetimes, call.now)),
+    (outcome) =>
+      outcome._tag === "Issued"
+        ? Either.right({ ...outcome, reply: TokenReply.ofUser(terms, outcome) })
+        : refuse(400, "invalid_grant", "Invalid authorization code")
+  )
+}
+
+const refreshToken: Grant = (call) =>
+  Effect.gen(function*() {
+    const refreshToken = call.form.get("refresh_token")
+    if (!refreshToken) {
+      return refuse(400, "invalid_request", "refresh_token is missing")
+    }
+    const { state } = call
+    const terms = TokenReply.terms(state.constants, call.settings, TokenReply.userLifetime)
+    const presented = { refreshToken, clientId: call.clientId }
+    const outcome = yield* settle(
+      call,
+      Grants.redeemRefreshToken(presented, !terms.omitsRefreshToken, terms.lifetimes, call.now)
+    )
+    if (outcome._tag === "Issued") {
+      yield* Ref.update(state.stats, Stats.redeemed)
+      return Either.right({ ...outcome, reply: TokenReply.ofUser(terms, outcome) })
+    }
+    if (outcome.reused) {
+      yield* Ref.update(state.stats, Stats.reused)
+    }
+    // One refusal in two dialects: RFC 6749 §5.2 has 400 and a code, DigiKey 401 and these words.
+    return Either.left<Refusal>({
+      status: state.constants.tokenErrorDialect === "E" ? 400 : 401,
+      code: "invalid_grant",
+      title: "Invalid RefreshToken",
+      detail: "The refresh token is invalid, expired or was used before"
+    })
+  })
+
+const grants: Readonly<Record<string, Grant>> = {
+  client_credentials: clientCredentials,
+  authorization_code: authorizationCode,
+  refresh_token: refreshToken
+}
+
+const settle = (
+  { state }: Call,
+  transition: (grants: Grants.Grants) => readonly [Grants.Issued | Grants.Refused, Grants.Grants]
+): Effect.Effect<Grants.Issued | Grants.Refused> =>
+  Effect.tap(
+    Ref.modify(state.grants, transition),
+    (outcome) =>
+      outcome._tag === "Refused" ? Ref.update(state.stats, Stats.revoked(outcome.familiesRevoked)) : Effect.void
+  )
