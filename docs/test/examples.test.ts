@@ -1,4 +1,4 @@
-import type { ProductInformation } from "@effect-credentials/digikey"
+import { DigiKeyApp, DigiKeyUser, type ProductInformation } from "@effect-credentials/digikey"
 import { DigiKeySimulator } from "@effect-credentials/digikey/testing"
 import { DigitzsSimulator } from "@effect-credentials/digitzs/testing"
 import type { HttpApp } from "@effect/platform"
@@ -6,8 +6,11 @@ import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "@
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, it, layer } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Logger, LogLevel, Redacted } from "effect"
+import { Keyring } from "effect-credentials"
+import { InMemoryHttp } from "effect-credentials/testing"
 import * as Fs from "node:fs"
 import { createServer } from "node:http"
+import * as Os from "node:os"
 import * as Path from "node:path"
 import * as DigitzsPayment from "../examples/digitzs-payment.js"
 import * as Errors from "../examples/errors.js"
@@ -18,7 +21,9 @@ import * as Options from "../examples/options.js"
 import * as WriteAProvider from "../examples/write-a-provider.js"
 import * as Loopback from "../examples/quick-start/loopback.js"
 import * as Search from "../examples/search.js"
+import * as OtherProducts from "../examples/other-products.js"
 import * as SecondAccount from "../examples/second-account.js"
+import * as TokensAtRest from "../examples/tokens-at-rest.js"
 import * as Markdown from "./utils/markdown.js"
 import { recorded, text } from "./utils/recording.js"
 
@@ -75,6 +80,31 @@ layer(Layer.merge(Simulated, Logger.minimumLogLevel(LogLevel.None)), { excludeTe
       assert.deepStrictEqual(out, ["48210 and 87120 in stock"])
     }))
 
+  it.scoped("tokens-at-rest.ts takes a login over, lists its quotes, and forgets it", () =>
+    Effect.gen(function*() {
+      const simulator = yield* DigiKeySimulator.DigiKeySimulator
+      const folder = yield* Effect.acquireRelease(
+        Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "tokens-at-rest-"))),
+        (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true }))
+      )
+      const { refreshToken } = yield* simulator.signIn()
+      const key = yield* Keyring.generate
+      const configured = yield* environment
+      const variables = ConfigProvider.fromMap(
+        new Map([
+          ["CREDENTIALS_FOLDER", Path.join(folder, "credentials")],
+          ["CREDENTIALS_KEYRING", `2026-11:${Redacted.value(key)}`],
+          ["OLD_REFRESH_TOKEN", Redacted.value(refreshToken)]
+        ])
+      )
+      const { out, tokenCalls } = yield* run(Effect.withConfigProvider(
+        TokensAtRest.program,
+        ConfigProvider.orElse(variables, () => configured)
+      ))
+      assert.deepStrictEqual(out, ["A person has to log in to digikey as default: no login is stored.", "0 quotes"])
+      assert.strictEqual(tokenCalls, 1)
+    }))
+
   it.effect("execute.ts reads what no function of the product reads", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual((yield* run(Execute.program)).out, ["Comes in: Tube"])
@@ -117,6 +147,25 @@ layer(Layer.merge(Simulated, Logger.minimumLogLevel(LogLevel.None)), { excludeTe
       assert.match(text(out), /^first token, good until .+\ntoken 2, good until .+$/)
     }))
 })
+
+it.effect("other-products.ts calls products that have no operations here, each with its own credentials", () =>
+  Effect.gen(function*() {
+    const sent: Array<string> = []
+    const server = Effect.map(HttpServerRequest.HttpServerRequest, ({ headers, url }) => {
+      sent.push(`${url} ${headers["authorization"]}`)
+      return HttpServerResponse.unsafeJson({ Orders: [{ OrderNumber: 1 }] })
+    })
+    const [, { out }] = yield* recorded(Effect.provide(OtherProducts.program, [
+      DigiKeyApp.layerTest({ token: "of-the-application" }),
+      DigiKeyUser.layerTest({ token: "of-the-person" }),
+      InMemoryHttp.layer(server)
+    ]))
+    assert.deepStrictEqual(out, ["1 orders; reference data: 200"])
+    assert.deepStrictEqual(sent, [
+      "/OrderManagement/v1/orders Bearer of-the-person",
+      "/reference/v1/incoterms Bearer of-the-application"
+    ])
+  }))
 
 /** A provider of its own: HTTP Basic at the token endpoint, no `expires_in`. */
 const Acme: HttpApp.Default = HttpRouter.empty.pipe(
