@@ -7,7 +7,7 @@ import * as Terminal from "./quick-start/terminal.js"
 const usage = `Usage: npm start [-- --live]
 
 Without options: serves the simulators of DigiKey and Digitzs on loopback and shows what the token
-manager does, and what becomes of a payment whose answer is lost.
+manager does, what becomes of a payment whose answer is lost, and how a person's login is shared.
 No account is needed and nothing leaves this machine.
 
   --live   makes one search on DigiKey's own server instead. Needs DIGIKEY_CLIENT_ID,

@@ -60,11 +60,25 @@ describe("npm start", () => {
         "   ✓ Duplicate has the id of the transaction, which is completed",
         "   ✓ sent 2 times, 1 payment made"
       ])
+      assert.deepStrictEqual(act(7).split("\n").slice(4), [
+        "   A person has to log in to digikey as ada@example.com: no login is stored.",
+        "   ada@example.com has logged in.",
+        "   ✓ before: ReauthorizationRequired, and no token call",
+        "   ✓ after: a quote and a list, without a restart",
+        "   ✓ 1 token call, which redeemed the code"
+      ])
+      assert.deepStrictEqual(act(8).split("\n").slice(4), [
+        "   ✓ 40 of 40 lists answered",
+        "   ✓ 1 token call: one program redeemed the refresh token, the other took the new token over",
+        "   ✓ 0 refresh tokens presented twice, and the login lives"
+      ])
 
       assert.match(out, /\nSummary\n {2}ACT +REQUESTS +FAILED +TOKEN CALLS +TIME\n/)
       assert.match(out, /\n {2}Survived an outage of the token endpoint +\d+ +0 +9 +[\d.]+ s\n/)
       assert.match(out, /\n {2}Renewed 5 minutes early +80 +0 +2 +[\d.]+ m?s\n/)
-      assert.match(out, /\n {2}Paid once, though the answer was lost +3 +1 +0 +[\d.]+ m?s$/)
+      assert.match(out, /\n {2}Paid once, though the answer was lost +3 +1 +0 +[\d.]+ m?s\n/)
+      assert.match(out, /\n {2}Logged in, for a quote and a list +4 +0 +1 +[\d.]+ m?s\n/)
+      assert.match(out, /\n {2}Renewed by one of two programs +\d+ +0 +1 +[\d.]+ m?s$/)
       assert.notMatch(out, /✗|\u001b|level=/)
       assert.strictEqual(code, 0)
     }), 60_000)

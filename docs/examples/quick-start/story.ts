@@ -5,6 +5,7 @@ import { Clock, Console, Effect, Layer, Schedule } from "effect"
 import { RefreshPolicy } from "effect-credentials"
 import * as Callers from "./callers.js"
 import * as Digitzs from "./digitzs.js"
+import * as Login from "./login.js"
 import * as Loopback from "./loopback.js"
 import { partsTable } from "./parts.js"
 import * as Stage from "./stage.js"
@@ -137,7 +138,8 @@ const story = (terminal: Terminal.Terminal) =>
       yield* renewed,
       yield* recovered,
       yield* survived,
-      ...(yield* Digitzs.acts(terminal, stage))
+      ...(yield* Digitzs.acts(terminal, stage)),
+      ...(yield* Login.acts(terminal, stage))
     ]
 
     yield* Console.log(`\n${bold("Summary")}`)
