@@ -1,6 +1,6 @@
 /**
- * DigiKey's server as far as its documentation describes it: the token endpoint and the APIs behind
- * it, as one `HttpApp`. Use it in memory, where a `TestClock` governs it, or serve it on loopback with
+ * DigiKey's server as far as its documentation describes it: the pages where a person signs in and
+ * consents, the token endpoint and the APIs behind them, as one `HttpApp`. Use it in memory, where a `TestClock` governs it, or serve it on loopback with
  * any `HttpServer`.
  *
  * It does not know who calls it or why. Tokens expire and rate-limit windows turn on Effect's `Clock`;
@@ -35,6 +35,7 @@ import { quotes } from "../internal/simulator/quotes.js"
 import { type RateLimitOptions, resolve as resolveLimits } from "../internal/simulator/rateLimiter.js"
 import * as Route from "../internal/simulator/route.js"
 import * as Server from "../internal/simulator/server.js"
+import { Snapshot } from "../internal/simulator/snapshot.js"
 import * as State from "../internal/simulator/state.js"
 import type { Stats } from "../internal/simulator/stats.js"
 import type { ErrorDialect } from "./ErrorDialect.js"
@@ -60,6 +61,11 @@ export {
    * @category fixtures
    */
   productBarcode,
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  Snapshot,
   /**
    * @since 0.1.0
    * @category models
@@ -138,6 +144,11 @@ export interface Options {
    * reply has none, as documented, and a refresh token is accepted for 30 days.
    */
   readonly refreshTokenExpiresIn?: number | string | null | undefined
+  /**
+   * The addresses that the authorization endpoint sends a browser back to, compared as text. Default:
+   * any https address and any http address of this machine, until `registerRedirectUri` names one.
+   */
+  readonly redirectUris?: ReadonlyArray<string> | undefined
   /** How long an authorization code is accepted. Default 10 minutes; 1 minute was observed. */
   readonly codeLifetime?: Duration.DurationInput | undefined
   /** Default: 120 requests a minute (10 for Quotes) and 1,000 a day, for each product subscription. */
@@ -154,6 +165,11 @@ export interface Options {
   readonly createdList?: "id" | "object" | undefined
   /** Default `defaultParts`. */
   readonly parts?: ReadonlyArray<SimulatedPart> | undefined
+  /**
+   * What another simulator had granted, and what people had made there: its `snapshot`. Its tokens and
+   * codes are good here, for as long as they were there. Default: nothing.
+   */
+  readonly snapshot?: Snapshot | undefined
 }
 
 /**
@@ -163,7 +179,7 @@ export interface Options {
  * @category models
  */
 export interface DigiKeySimulator extends Controls {
-  /** The whole server: token endpoint and APIs. For an `HttpServer` to serve. */
+  /** The whole server: authorization endpoint, token endpoint and APIs. For an `HttpServer` to serve. */
   readonly app: HttpApp.Default
   /** The server in memory, as `https://api.digikey.com` and `https://sandbox-api.digikey.com`. */
   readonly httpClient: HttpClient.HttpClient
@@ -211,6 +227,7 @@ export const make = (options: Options = {}): Effect.Effect<DigiKeySimulator> =>
       codeLifetime: Duration.toMillis(options.codeLifetime ?? "10 minutes")
     }, {
       clientId,
+      redirectUris: options.redirectUris,
       clients: new Map([[clientId, redact(options.clientSecret ?? "simulator-client-secret")]]),
       tokenEndpoint: TokenEndpoint.Healthy(),
       tokenReply: {},
@@ -219,13 +236,13 @@ export const make = (options: Options = {}): Effect.Effect<DigiKeySimulator> =>
       unsubscribed: [],
       forbidden: [],
       rateLimits: resolveLimits(options.rateLimits)
-    })
+    }, options.snapshot)
     const parts = options.parts ?? defaultParts
     const products = [
       productInformation(parts),
       orderStatus,
-      yield* quotes,
-      yield* myLists(parts, options.createdList ?? "id"),
+      quotes(state.quotes),
+      myLists(state.lists, parts, options.createdList ?? "id"),
       barcodes(parts)
     ]
     const app = Server.make(state, products.map(Route.compile))

@@ -7,6 +7,7 @@ import type { Fault, TokenEndpoint } from "./behaviour.js"
 import * as Grants from "./grants.js"
 import * as Logins from "./logins.js"
 import { type RateLimitOptions, resolve as resolveLimits } from "./rateLimiter.js"
+import * as Snapshot from "./snapshot.js"
 import type { Settings, State } from "./state.js"
 import { reset as resetStats, type Stats } from "./stats.js"
 
@@ -45,6 +46,12 @@ export interface Controls extends Logins.LoginControls {
   }) => Effect.Effect<void>
   /** Makes up a new secret, refuses the old one from now on, and answers with the new one. Tokens stay good. */
   readonly rotateSecret: Effect.Effect<Redacted.Redacted>
+  /**
+   * Registers an address for the browser to come back to, for every client. Once there is one, no other
+   * is accepted; until then the authorization endpoint accepts any https address and any http address of
+   * this machine (`localhost`, `127.0.0.1`, `[::1]`). Compared as text, the port included.
+   */
+  readonly registerRedirectUri: (redirectUri: string) => Effect.Effect<void>
   /** Refuses every access token that was issued so far (401). Refresh tokens stay good. */
   readonly revokeTokens: Effect.Effect<void>
 
@@ -85,6 +92,12 @@ export interface Controls extends Logins.LoginControls {
   /** Takes `forbid(path)` back. */
   readonly permit: (path: string) => Effect.Effect<void>
 
+  /**
+   * What was granted and what people made until now, for the `snapshot` of another simulator, as JSON.
+   * Its tokens are not redacted, because they are simulated. Credentials, settings, faults, rate limits,
+   * statistics and pages that somebody is looking at are not in it.
+   */
+  readonly snapshot: Effect.Effect<Snapshot.Snapshot>
   readonly stats: Effect.Effect<Stats>
   readonly resetStats: Effect.Effect<void>
 }
@@ -113,6 +126,8 @@ export const make = (state: State): Controls => {
     rotateSecret: Effect.map(state.nextSecret, redact).pipe(
       Effect.tap((clientSecret) => setCredentials({ clientSecret }))
     ),
+    registerRedirectUri: (redirectUri) =>
+      set(({ redirectUris = [] }) => ({ redirectUris: [...redirectUris, redirectUri] })),
     revokeTokens: Ref.update(state.grants, Grants.revokeAccessTokens),
     setTokenEndpoint: (behaviour, { times } = {}) =>
       times === undefined
@@ -135,6 +150,7 @@ export const make = (state: State): Controls => {
     subscribe: (path) => set(({ unsubscribed }) => ({ unsubscribed: unsubscribed.filter((other) => other !== path) })),
     forbid: (path) => set(({ forbidden }) => ({ forbidden: [...forbidden, path] })),
     permit: (path) => set(({ forbidden }) => ({ forbidden: forbidden.filter((other) => other !== path) })),
+    snapshot: Snapshot.take(state),
     stats: Effect.gen(function*() {
       const familiesAlive = Grants.familiesAlive(yield* Ref.get(state.grants), yield* Clock.currentTimeMillis)
       return { ...yield* Ref.get(state.stats), familiesAlive }

@@ -7,7 +7,7 @@ import * as Random from "effect/Random"
  * What came of one login. Its tokens are revoked together, because nobody can tell which of two who
  * present the same refresh token is the thief (RFC 9700 §4.14.2).
  */
-interface Family {
+export interface Family {
   readonly clientId: string
   readonly account: string
   readonly revoked: boolean
@@ -16,20 +16,20 @@ interface Family {
   readonly refreshExpiresAt: number
 }
 
-interface AccessToken {
+export interface AccessToken {
   readonly clientId: string
   readonly expiresAt: number
-  /** Whose account it represents; `undefined` for a token of an application. */
-  readonly login: { readonly account: string; readonly family: number } | undefined
+  /** Whose account it represents; a token of an application has none. */
+  readonly login?: { readonly account: string; readonly family: number } | undefined
 }
 
-interface Code {
+export interface Code {
   readonly clientId: string
   readonly account: string
   readonly redirectUri: string
   readonly expiresAt: number
   /** What it was exchanged for. */
-  readonly family: number | undefined
+  readonly family?: number | undefined
 }
 
 /** All that the server has granted. Times are milliseconds since the Unix epoch, lifetimes milliseconds. */
@@ -89,7 +89,7 @@ const mint = (grants: Grants, kind: string): Transition<string> => {
 // -----------------------------------------------------------------------------
 
 export const issueToApplication = (clientId: string, lifetime: number, now: number) => (grants: Grants) =>
-  issue(grants, { clientId, expiresAt: now + lifetime, login: undefined }, now)
+  issue(grants, { clientId, expiresAt: now + lifetime }, now)
 
 const issue = (grants: Grants, token: AccessToken, now: number): Transition<string> => {
   const [accessToken, next] = mint(grants, "access-token")
@@ -176,7 +176,7 @@ export const authorize = (
 ) =>
 (grants: Grants): Transition<string> => {
   const [code, next] = mint(grants, "code")
-  const value: Code = { ...consent, redirectUri, expiresAt: now + lifetime, family: undefined }
+  const value: Code = { ...consent, redirectUri, expiresAt: now + lifetime }
   return [code, { ...next, codes: HashMap.set(next.codes, code, value) }]
 }
 

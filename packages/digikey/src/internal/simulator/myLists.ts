@@ -19,7 +19,7 @@ interface List {
   readonly parts: ReadonlyArray<Part>
 }
 
-interface Lists {
+export interface Lists {
   /** How many there ever were: an id is not given twice. */
   readonly made: number
   readonly all: ReadonlyArray<List>
@@ -29,20 +29,20 @@ type State = Ref.Ref<Lists>
 
 /** MyLists v1: each account has its own. A created list is answered with its id alone, or whole. */
 export const myLists = (
+  state: State,
   catalogue: ReadonlyArray<SimulatedPart>,
   created: "id" | "object"
-): Effect.Effect<Product> =>
-  Effect.map(Ref.make<Lists>({ made: 0, all: [] }), (state) => ({
-    base: "/mylists/v1",
-    userOnly: true,
-    routes: [
-      { method: "GET", path: "/lists", handle: list(state) },
-      { method: "POST", path: "/lists", handle: create(state, created) },
-      { method: "DELETE", path: "/lists/{listId}", status: 204, handle: remove(state) },
-      { method: "GET", path: "/lists/{listId}/parts", handle: parts(state, partByNumber(catalogue)) },
-      { method: "POST", path: "/lists/{listId}/parts", handle: addParts(state) }
-    ]
-  }))
+): Product => ({
+  base: "/mylists/v1",
+  userOnly: true,
+  routes: [
+    { method: "GET", path: "/lists", handle: list(state) },
+    { method: "POST", path: "/lists", handle: create(state, created) },
+    { method: "DELETE", path: "/lists/{listId}", status: 204, handle: remove(state) },
+    { method: "GET", path: "/lists/{listId}/parts", handle: parts(state, partByNumber(catalogue)) },
+    { method: "POST", path: "/lists/{listId}/parts", handle: addParts(state) }
+  ]
+})
 
 const show = ({ created, id, name, parts }: List) => ({
   Id: id,

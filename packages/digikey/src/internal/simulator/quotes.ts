@@ -6,11 +6,11 @@ import { type Call, notFound, type Outcome, type Product } from "./route.js"
 
 interface Line {
   readonly ProductNumber: string
-  readonly CustomerReference: string | undefined
+  readonly CustomerReference?: string | undefined
   readonly Quantities: ReadonlyArray<number>
 }
 
-interface Quote {
+export interface Quote {
   readonly account: string
   readonly id: number
   readonly name: string
@@ -22,7 +22,7 @@ interface Quote {
 type Quotes = Ref.Ref<ReadonlyArray<Quote>>
 
 /** Quotes v4: each account has its own. */
-export const quotes: Effect.Effect<Product> = Effect.map(Ref.make<ReadonlyArray<Quote>>([]), (quotes) => ({
+export const quotes = (quotes: Quotes): Product => ({
   base: "/quoting/v4",
   userOnly: true,
   // observed: Quoting has a smaller burst than the other products
@@ -33,7 +33,7 @@ export const quotes: Effect.Effect<Product> = Effect.map(Ref.make<ReadonlyArray<
     { method: "GET", path: "/quotes/{quoteId}", handle: (call) => Effect.map(find(quotes, call), one) },
     { method: "POST", path: "/quotes/{quoteId}/details", handle: addDetails(quotes) }
   ]
-}))
+})
 
 const show = ({ created, id, lines, name }: Quote) => ({
   QuoteId: id,

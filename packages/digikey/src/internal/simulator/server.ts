@@ -5,18 +5,22 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Ref from "effect/Ref"
 import * as Api from "./api.js"
+import * as AuthorizationEndpoint from "./authorizationEndpoint.js"
 import type { CompiledProduct } from "./route.js"
 import type { State } from "./state.js"
 import * as Stats from "./stats.js"
 import * as TokenEndpoint from "./tokenEndpoint.js"
 
-/** The token endpoint and the products behind it. */
+/** The authorization endpoint, the token endpoint and the products behind them. */
 export const make = (state: State, products: ReadonlyArray<CompiledProduct>): HttpApp.Default =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
     const question = request.url.indexOf("?")
     const path = question === -1 ? request.url : request.url.slice(0, question)
     if (path === TokenEndpoint.path) {
       return served(state, Stats.enterToken, "tokenLatency", (now) => TokenEndpoint.handle(state, request, now))
+    }
+    if (path === AuthorizationEndpoint.path) {
+      return served(state, Stats.enter, undefined, (now) => AuthorizationEndpoint.handle(state, request, now))
     }
     const target = Api.locate(products, request, path)
     return served(state, Stats.enterRoute(target.name), "apiLatency", (now) =>
@@ -30,7 +34,7 @@ export const make = (state: State, products: ReadonlyArray<CompiledProduct>): Ht
 const served = <R>(
   state: State,
   enter: (stats: Stats.Counters) => Stats.Counters,
-  latencyOf: "tokenLatency" | "apiLatency",
+  latencyOf: "tokenLatency" | "apiLatency" | undefined,
   handle: (now: number) => Effect.Effect<HttpServerResponse.HttpServerResponse, never, R>
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> =>
   Effect.acquireUseRelease(
@@ -38,7 +42,7 @@ const served = <R>(
     () =>
       Effect.gen(function*() {
         const response = yield* Effect.flatMap(Clock.currentTimeMillis, handle)
-        const latency = (yield* Ref.get(state.settings))[latencyOf]
+        const latency = latencyOf === undefined ? 0 : (yield* Ref.get(state.settings))[latencyOf]
         if (latency > 0) {
           yield* Effect.sleep(latency)
         }

@@ -4,8 +4,13 @@ import type * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import type { ErrorDialect } from "../../testing/ErrorDialect.js"
 import type { ArmedFault, ArmedTokenEndpoint, TokenEndpoint } from "./behaviour.js"
+import * as Consents from "./consents.js"
 import * as Grants from "./grants.js"
+import type { Lists } from "./myLists.js"
+import type { Quote } from "./quotes.js"
 import type { RateLimits, Subscription } from "./rateLimiter.js"
+import type { Registered } from "./redirectUris.js"
+import * as Snapshot from "./snapshot.js"
 import * as Stats from "./stats.js"
 
 /** What the controls of a simulator change. Durations are milliseconds. */
@@ -14,6 +19,7 @@ export interface Settings {
   readonly clients: ReadonlyMap<string, Redacted.Redacted>
   /** The account that `credentials` answers with. */
   readonly clientId: string
+  readonly redirectUris: Registered
   readonly tokenEndpoint: TokenEndpoint
   /** Laid over the documented token reply. */
   readonly tokenReply: Readonly<Record<string, unknown>>
@@ -43,6 +49,11 @@ export interface State {
   readonly constants: Constants
   readonly settings: Ref.Ref<Settings>
   readonly grants: Ref.Ref<Grants.Grants>
+  /** The pages of the authorization endpoint that wait for an answer. */
+  readonly consents: Ref.Ref<Consents.Consents>
+  /** Of all accounts, as the lists. */
+  readonly quotes: Ref.Ref<ReadonlyArray<Quote>>
+  readonly lists: Ref.Ref<Lists>
   /** By client id and product base: limits are counted per subscription. */
   readonly subscriptions: Ref.Ref<ReadonlyMap<string, Subscription>>
   readonly faults: Ref.Ref<ReadonlyArray<ArmedFault>>
@@ -53,16 +64,24 @@ export interface State {
   readonly nextSecret: Effect.Effect<string>
 }
 
-export const make = (constants: Constants, settings: Settings): Effect.Effect<State> =>
+export const make = (
+  constants: Constants,
+  settings: Settings,
+  before: Snapshot.Snapshot | undefined
+): Effect.Effect<State> =>
   Effect.gen(function*() {
     // two simulators never make up the same secret
     const salt = (yield* Random.nextIntBetween(0x1000_0000, 0x7fff_ffff)).toString(16)
     const counter = Effect.map(Ref.make(0), (ref) => Ref.updateAndGet(ref, (n) => n + 1))
+    const grants = yield* Grants.empty
     const [requests, secrets] = yield* Effect.all([counter, counter])
     return {
       constants,
       settings: yield* Ref.make(settings),
-      grants: yield* Effect.flatMap(Grants.empty, Ref.make),
+      grants: yield* Ref.make(before === undefined ? grants : Snapshot.restoreGrants(grants, before)),
+      consents: yield* Ref.make(Consents.empty),
+      quotes: yield* Ref.make(before?.quotes ?? []),
+      lists: yield* Ref.make<Lists>(before?.lists ?? { made: 0, all: [] }),
       subscriptions: yield* Ref.make<ReadonlyMap<string, Subscription>>(new Map()),
       faults: yield* Ref.make<ReadonlyArray<ArmedFault>>([]),
       tokenEndpoints: yield* Ref.make<ReadonlyArray<ArmedTokenEndpoint>>([]),

@@ -34,7 +34,7 @@ export interface Stats {
   readonly applied: Readonly<Record<string, number>>
   /** Connections closed without an answer, token calls included. */
   readonly dropped: number
-  /** Calls that are being served now, token calls included. */
+  /** Calls that are being served now, those of the token and the authorization endpoint included. */
   readonly inFlight: number
   /** The most calls that were ever served at the same time. */
   readonly peakInFlight: number
@@ -63,7 +63,8 @@ export const empty: Counters = {
 /** Counters start again; calls that are being served stay counted as such. */
 export const reset = ({ inFlight }: Counters): Counters => ({ ...empty, inFlight, peakInFlight: inFlight })
 
-const enter = (stats: Counters): Counters => {
+/** A call that is counted only while it lasts. */
+export const enter = (stats: Counters): Counters => {
   const inFlight = stats.inFlight + 1
   return { ...stats, inFlight, peakInFlight: Math.max(stats.peakInFlight, inFlight) }
 }
