@@ -191,6 +191,7 @@ export const authorizationCode = <R = never>(
         environment: options.environment,
         clientId: options.clientId,
         grant: "authorization_code",
+        tokenUrl: client.tokenUrl,
         scopes: options.scopes,
         account: options.account
       },

@@ -94,9 +94,16 @@ export const Tag = <const Id extends string>(id: Id) => <Self>(): Context.TagCla
 export interface Options {
   /** Wins over the flow's own policy. */
   readonly refreshPolicy?: RefreshPolicy.RefreshPolicy | undefined
-  /** Of a whole exchange with its retries; 30 seconds by default. */
+  /**
+   * Of a whole exchange with its retries; 30 seconds by default, 50 where a
+   * refresh token is redeemed.
+   */
   readonly exchangeTimeout?: Duration.DurationInput | undefined
-  /** How long closing the Layer waits for a renewal that must not be lost; 5 seconds by default. */
+  /**
+   * How long closing the Layer waits for a renewal that must not be lost; 5
+   * seconds by default. As long again for it to stop, and for what could not be
+   * saved before.
+   */
   readonly closeTimeout?: Duration.DurationInput | undefined
   /** How many events a slow reader may be behind; 64 by default. */
   readonly eventsCapacity?: number | undefined
@@ -107,13 +114,13 @@ export interface Options {
  * @category models
  */
 export interface SharedOptions extends Options {
-  /** How long to wait for another process that is renewing the same token; 45 seconds by default. */
+  /** How long to wait for another process that is renewing the same token; 90 seconds by default. */
   readonly lockTimeout?: Duration.DurationInput | undefined
   /** Of each time the store is read or written; 10 seconds by default. */
   readonly storeTimeout?: Duration.DurationInput | undefined
 }
 
-type Renewing<R> = Pick<StateMachine.Options<R>, "renew" | "finishing">
+type Renewing<R> = Pick<StateMachine.Options<R>, "renew" | "finishing" | "holdsBack">
 
 /** What a Layer is made of besides the way in which it renews. */
 interface Parts {
@@ -132,7 +139,10 @@ const make = <R, R2>(
     const parts: Parts = {
       identity: yield* CredentialsIdentity.make(flow.identity),
       policy: options.refreshPolicy ?? Option.getOrElse(flow.refreshPolicy, () => RefreshPolicy.default),
-      exchangeTimeout: Duration.decode(options.exchangeTimeout ?? "30 seconds"),
+      // Room for a second attempt of its full length: one that is cut short takes the refresh token with it.
+      exchangeTimeout: Duration.decode(
+        options.exchangeTimeout ?? (Option.isSome(flow.renew) ? "50 seconds" : "30 seconds")
+      ),
       closeTimeout: Duration.decode(options.closeTimeout ?? "5 seconds")
     }
     yield* Effect.locallyScopedWith(
@@ -213,6 +223,7 @@ export const layer = <I, R, E = never, R2 = never>(
                 Effect.zipRight(renew(previous, reason)),
                 Effect.ensuring(Ref.set(redeeming, false))
               ),
+            holdsBack: false,
             finishing: Ref.get(redeeming)
           }
         })))
@@ -275,14 +286,14 @@ export const layerShared = <I, R, E = never, R2 = never>(
             store: EncryptedStore.refuseEncrypted(yield* TokenStore.TokenStore),
             policy,
             exchangeTimeout,
-            lockTimeout: Duration.decode(options.lockTimeout ?? "45 seconds"),
+            lockTimeout: Duration.decode(options.lockTimeout ?? "90 seconds"),
             storeTimeout: Duration.decode(options.storeTimeout ?? "10 seconds")
           })
           // Added before the state machine's, so it runs after: nothing is being renewed then.
           yield* Effect.addFinalizer(() =>
             shared.flush.pipe(Effect.disconnect, Effect.timeoutOption(closeTimeout), Effect.interruptible)
           )
-          return shared
+          return { ...shared, holdsBack: true }
         })))
   )
 

@@ -38,6 +38,11 @@ export interface Parts {
   readonly environment?: string | undefined
   readonly clientId: string | Redacted.Redacted
   readonly grant: string
+  /**
+   * Where the token is had: whoever names another address, even for the same
+   * client, must not have a stored refresh token sent there.
+   */
+  readonly tokenUrl?: string | undefined
   readonly scopes?: ReadonlyArray<string> | undefined
   /** Which of a person's accounts: required where a flow acts for a person. */
   readonly account?: string | undefined
@@ -60,7 +65,16 @@ export const make = (parts: Parts): Effect.Effect<CredentialsIdentity> =>
     const fingerprint = parts.secret === undefined ? null : yield* sha256(Redacted.value(parts.secret))
     const hash = yield* sha256(
       // JSON quotes every part: "a" + "bc" and "ab" + "c" stay different.
-      JSON.stringify([parts.provider, environment, clientId, parts.grant, scopes, parts.account ?? null, fingerprint])
+      JSON.stringify([
+        parts.provider,
+        environment,
+        clientId,
+        parts.grant,
+        parts.tokenUrl ?? null,
+        scopes,
+        parts.account ?? null,
+        fingerprint
+      ])
     )
     return {
       provider: parts.provider,

@@ -105,6 +105,7 @@ export const clientCredentials = <R = never>(
         environment: options.environment,
         clientId: options.clientId,
         grant: "client_credentials",
+        tokenUrl: client.tokenUrl,
         scopes: options.scopes,
         account: options.account,
         secret: Redacted.isRedacted(options.clientSecret) ? options.clientSecret : undefined

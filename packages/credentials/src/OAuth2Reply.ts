@@ -30,7 +30,8 @@ const Wire = Schema.Struct({
   // Exact: `optional` adds a member to the union, whose message would show the value.
   refresh_token: Schema.optionalWith(orAbsent(Token.Secret), { exact: true }),
   refresh_token_expires_in: Schema.optional(TokenEndpoint.Seconds),
-  scope: Schema.optional(Schema.NullOr(Schema.String))
+  // Of any type: a scope that cannot be read must not cost the refresh token beside it.
+  scope: Schema.optional(Schema.Unknown)
 })
 
 /**
@@ -52,7 +53,7 @@ export const TokenReply: Schema.Schema<AuthFlow.TokenReply, Schema.Schema.Encode
       expiresIn: wire.expires_in,
       refreshToken: wire.refresh_token,
       refreshExpiresIn: wire.refresh_token_expires_in,
-      scope: wire.scope ?? undefined
+      scope: typeof wire.scope === "string" ? wire.scope : undefined
     }),
     encode: (reply) => ({
       access_token: reply.accessToken,

@@ -16,6 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import type { TokenReply } from "./AuthFlow.js"
 import {
@@ -163,6 +164,18 @@ const unavailable = (
     })
   })
 
+/** Whether nobody knows what the server did. */
+const isUnanswered = (error: CredentialsError): boolean =>
+  error._tag === "TokenEndpointUnavailable" && (error.reason !== "Status" || (error.status ?? 0) >= 500)
+
+const afterNoAnswer = ({ error, retry }: AttemptFailed): AttemptFailed =>
+  new AttemptFailed({
+    error: error._tag === "ReauthorizationRequired"
+      ? new ReauthorizationRequired({ provider: error.provider, reason: "Interrupted", requestId: error.requestId })
+      : error,
+    retry
+  })
+
 /** An odd server sends a token and an error about it. */
 const tokensIn = (body: unknown): ReadonlyArray<Redacted.Redacted> =>
   typeof body !== "object" || body === null
@@ -271,13 +284,20 @@ export const make = <I>(options: Options<I>): TokenEndpoint => {
   return (call) =>
     Effect.gen(function*() {
       const startedAt = yield* Clock.currentTimeMillis
-      return yield* Effect.catchAll(attempt(call), (first) =>
+      // A refresh token that is refused after a call which had no answer: that call may have used it up.
+      const unanswered = yield* Ref.make(false)
+      const attempted = Effect.catchAll(attempt(call), (failed) =>
+        Effect.flatMap(Ref.get(unanswered), (before) =>
+          isUnanswered(failed.error)
+            ? Effect.zipRight(Ref.set(unanswered, true), Effect.fail(failed))
+            : Effect.fail(before ? afterNoAnswer(failed) : failed)))
+      return yield* Effect.catchAll(attempted, (first) =>
         Retry.repeat({
           policy,
           budget,
           first,
           startedAt,
-          attempt: attempt(call),
+          attempt: attempted,
           retryable: (failure) => failure.retry,
           giveUp: ({ error, retry }, now) => {
             const asked = Option.flatMap(retry, ({ retryAfter }) => retryAfter)

@@ -95,6 +95,9 @@ export interface Held {
 /**
  * One holder of a key at a time, across every process that shares the store.
  *
+ * What is saved stays saved: a store in a database takes no part in a
+ * transaction of its caller, or of the program in which its Layer was built.
+ *
  * @since 0.1.0
  * @category models
  */

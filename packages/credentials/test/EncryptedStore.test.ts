@@ -73,7 +73,7 @@ const entryOf = (generation = 1, secret = ""): TokenStore.Entry => ({
 const encode = Schema.encodeSync(TokenStore.Entry)
 const textsOf = (entry: TokenStore.Entry): unknown => JSON.parse(JSON.stringify(encode(entry)))
 const assertSame = (actual: Option.Option<TokenStore.Entry>, expected: TokenStore.Entry) =>
-  assert.deepStrictEqual(Option.map(actual, textsOf), Option.some(textsOf(expected)))
+  assert.deepStrictEqual(Option.getOrUndefined(Option.map(actual, textsOf)), textsOf(expected))
 
 const textOf = (entry: TokenStore.Entry) => Redacted.value(entry.token.accessToken)
 

@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { TokenStoreError } from "../CredentialsError.js"
 import type { Entry, StoreKey, TokenStore } from "../TokenStore.js"
 
 interface Cell {
@@ -29,9 +30,21 @@ export const make = (): TokenStore => {
       cell.entry = entry
     })
   return {
-    load: (key) => Effect.sync(() => at(key).entry),
+    load: (key) => Effect.sync(() => cells.get(key)?.entry ?? Option.none()),
     withLock: (key, body) =>
-      locked(key, (cell) => body({ stored: cell.entry, save: (entry) => put(cell, Option.some(entry)) })),
+      locked(key, (cell) => {
+        let isHolder = true
+        return body({
+          stored: cell.entry,
+          save: (entry) =>
+            Effect.suspend(() =>
+              isHolder
+                ? put(cell, Option.some(entry))
+                : Effect.fail(new TokenStoreError({ operation: "save", description: "the lock has been given back" })))
+        }).pipe(Effect.ensuring(Effect.sync(() => {
+          isHolder = false
+        })))
+      }),
     remove: (key) => locked(key, (cell) => put(cell, Option.none()))
   }
 }

@@ -47,6 +47,8 @@ export interface Options<R, I> extends TokenEndpoint.Options<I> {
 }
 
 export interface OAuthClient<R> {
+  /** The token endpoint as it is called. */
+  readonly tokenUrl: string
   /** A call with these parameters; `secrets` are those of them that no error may show. */
   readonly call: (
     parameters: Readonly<Record<string, string>>,
@@ -99,6 +101,7 @@ export const make = <R, I>(options: Options<R, I>): Effect.Effect<OAuthClient<R>
     }
 
     return {
+      tokenUrl,
       secret,
       call: (parameters, secrets) =>
         Effect.flatMap(secret ?? Effect.succeed(undefined), (secret) =>

@@ -19,10 +19,9 @@ export interface RenewalReport {
   readonly rejected: (generation: number) => Effect.Effect<void>
   /** `startedAt`: milliseconds since the epoch. `adopted`: somebody else has renewed it. */
   readonly succeeded: (
-    token: Token.Token,
-    generation: number,
+    held: { readonly token: Token.Token; readonly generation: number },
     startedAt: number,
-    adopted: boolean
+    how: { readonly adopted: boolean; readonly first: boolean }
   ) => Effect.Effect<void>
   readonly failed: (
     error: CredentialsError,
@@ -56,10 +55,10 @@ export const make = (
   return {
     rejected: (generation) => guarded(publish(CredentialsEvent.Rejected({ identity: hash, generation }))),
 
-    succeeded: ({ expiresAt }, generation, startedAt, adopted) =>
+    succeeded: ({ generation, token: { expiresAt } }, startedAt, { adopted, first }) =>
       guarded(Effect.gen(function*() {
         const event = { identity: hash, generation, expiresAt }
-        yield* publish(generation === 1 ? CredentialsEvent.Acquired(event) : CredentialsEvent.Renewed(event))
+        yield* publish(first ? CredentialsEvent.Acquired(event) : CredentialsEvent.Renewed(event))
         yield* measure(adopted ? "adopted" : "success", startedAt)
         yield* Metric.update(labels(Metrics.expiresAt), expiresAt.epochMillis / 1000)
         const line = adopted ? Effect.logDebug("Took over a token from the store") : Effect.logInfo("Got a token")

@@ -11,21 +11,22 @@ import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import type { AuthFlow } from "../AuthFlow.js"
-import { ReauthorizationRequired, TokenStoreError } from "../CredentialsError.js"
-import type { CredentialsError } from "../CredentialsError.js"
+import { ReauthorizationRequired, TokenStoreError, withRetryAt } from "../CredentialsError.js"
+import type { CredentialsError, TokenEndpointUnavailable } from "../CredentialsError.js"
 import type { CredentialsIdentity } from "../CredentialsIdentity.js"
 import * as RefreshPolicy from "../RefreshPolicy.js"
 import * as Token from "../Token.js"
 import type { Entry, Held, StoreKey, TokenStore } from "../TokenStore.js"
 import { exchange, timed } from "./exchange.js"
 import { sha256 } from "./sha256.js"
-import type { Renewal, RenewalReason } from "./stateMachine.js"
+import { longestRefusal, type Renewal, type RenewalReason } from "./stateMachine.js"
 import { lockWithin } from "./storeLock.js"
 
 export interface Options<R> {
@@ -63,6 +64,13 @@ interface Refused {
   readonly error: ReauthorizationRequired
 }
 
+/** What the server wants no call before, and what it said (`Retry-After`). */
+interface HeldBack {
+  /** Milliseconds since the epoch. */
+  readonly until: number
+  readonly error: TokenEndpointUnavailable
+}
+
 /** A token that could not be saved, and what was stored when it was got. */
 interface Unsaved {
   readonly entry: Entry
@@ -89,6 +97,7 @@ export const make = <R>(options: Options<R>): Effect.Effect<SharedToken<R>> =>
     const unsaved = yield* Ref.make(Option.none<Unsaved>())
     const refused = yield* Ref.make(Option.none<Refused>())
     const redeeming = yield* Ref.make(false)
+    const heldBack = yield* Ref.make(Option.none<HeldBack>())
 
     const loginRequired = (reason: ReauthorizationRequired["reason"], requestId?: string) =>
       new ReauthorizationRequired({
@@ -124,10 +133,21 @@ export const make = <R>(options: Options<R>): Effect.Effect<SharedToken<R>> =>
       replaces: Option.Option<Entry>
     ): Effect.Effect<Renewal, TokenStoreError> =>
       Ref.set(unsaved, Option.some({ entry, replaces })).pipe(
-        Effect.zipRight(Effect.retry(within("save", held.save(entry)), rotates ? keepSaving : saveAgain)),
+        Effect.zipRight(Effect.retry(within("save", held.save(entry)), {
+          schedule: rotates ? keepSaving : saveAgain,
+          while: () => isStill(replaces)
+        })),
         Effect.zipRight(Ref.set(unsaved, Option.none())),
-        Effect.as({ token: entry.token, adopted: false })
+        Effect.as({ token: entry.token, adopted: false, generation: entry.generation })
       )
+
+    /** Whether nobody else has saved meanwhile: then ours is refused, however often it is tried. What cannot be read may be. */
+    const isStill = (before: Option.Option<Entry>) =>
+      Effect.match(load, {
+        onFailure: () => true,
+        onSuccess: (stored) =>
+          Option.isNone(stored) || Option.isNone(before) || stored.value.generation <= before.value.generation
+      })
 
     /** The stored token, if it may be handed out as it is: renewed by somebody else, and not due. */
     const adopt = (entry: Entry, ask: Ask, now: number): Option.Option<Renewal> => {
@@ -135,25 +155,43 @@ export const make = <R>(options: Options<R>): Effect.Effect<SharedToken<R>> =>
       const isNew = ask.previous === undefined ? ask.reason !== "asked" : !Token.sameAccessToken(token, ask.previous)
       const hardAt = token.issuedAt.epochMillis + RefreshPolicy.dueAfter(policy, Token.lifetime(token)).hard
       const isOurs = entry.secretFingerprint === undefined || entry.secretFingerprint === ask.fingerprint
-      return isNew && isOurs && now < hardAt ? Option.some({ token, adopted: true }) : Option.none()
+      return isNew && isOurs && now < hardAt
+        ? Option.some({ token, adopted: true, generation: entry.generation })
+        : Option.none()
     }
 
-    /** Why it is pointless to redeem what is stored, if it is. */
-    const hopeless = (entry: Option.Option<Entry>, ask: Ask, now: number) =>
-      Effect.map(Ref.get(refused), (known): Option.Option<ReauthorizationRequired> => {
-        if (Option.isNone(entry)) return flow.requiresLogin ? Option.some(loginRequired("NothingStored")) : Option.none()
+    /** The refresh token of an entry, or why it is pointless to redeem it. */
+    const redeemable = (
+      entry: Option.Option<Entry>,
+      ask: Ask,
+      now: number
+    ): Effect.Effect<Either.Either<Redacted.Redacted, ReauthorizationRequired>> =>
+      Effect.map(Ref.get(refused), (known) => {
+        if (Option.isNone(entry)) return Either.left(loginRequired("NothingStored"))
         const { refreshExpiresAt, refreshToken } = entry.value.token
-        if (!rotates || Option.isNone(refreshToken)) {
-          return flow.requiresLogin ? Option.some(loginRequired("Expired")) : Option.none()
-        }
+        if (!rotates || Option.isNone(refreshToken)) return Either.left(loginRequired("Expired"))
         if (Option.isSome(refreshExpiresAt) && refreshExpiresAt.value.epochMillis <= now) {
-          return Option.some(loginRequired("Expired"))
+          return Either.left(loginRequired("Expired"))
         }
         // Whoever asks in so many words gets another try.
         return Option.isSome(known) && ask.reason !== "asked" && sameSecret(known.value.refreshToken, refreshToken.value)
-          ? Option.some(known.value.error)
-          : Option.none()
+          ? Either.left(known.value.error)
+          : Either.right(refreshToken.value)
       })
+
+    /** Fails while the server wants no call. */
+    const heed = (now: number): Effect.Effect<void, TokenEndpointUnavailable> =>
+      Effect.flatMap(Ref.get(heldBack), (back) =>
+        Option.isSome(back) && now < back.value.until ? Effect.fail(back.value.error) : Effect.void)
+
+    const call = (previous: Token.Token | undefined): Effect.Effect<Token.Token, CredentialsError, R> =>
+      Effect.tapError(exchange(flow, previous, exchangeTimeout), (error) =>
+        error._tag !== "TokenEndpointUnavailable" || error.retryAt === undefined
+          ? Effect.void
+          : Effect.flatMap(Clock.currentTimeMillis, (now) => {
+            const until = Math.min(error.retryAt?.epochMillis ?? 0, now + longestRefusal)
+            return Ref.set(heldBack, Option.some({ until, error: withRetryAt(error, DateTime.unsafeMake(until)) }))
+          }))
 
     const renew = (
       previous: Token.Token | undefined,
@@ -167,8 +205,9 @@ export const make = <R>(options: Options<R>): Effect.Effect<SharedToken<R>> =>
         const adopted = Option.flatMap(seen, (entry) => adopt(entry, ask, now))
         if (Option.isSome(adopted)) return adopted.value
         if (Option.isNone(yield* Ref.get(unsaved))) {
-          const reauthorization = yield* hopeless(seen, ask, now)
-          if (Option.isSome(reauthorization)) return yield* reauthorization.value
+          const refreshToken = yield* redeemable(seen, ask, now)
+          if (flow.requiresLogin && Either.isLeft(refreshToken)) return yield* refreshToken.left
+          yield* heed(now)
         }
         return yield* locked((held) => underLock(held, ask))
       })
@@ -179,19 +218,22 @@ export const make = <R>(options: Options<R>): Effect.Effect<SharedToken<R>> =>
         const now = yield* Clock.currentTimeMillis
         const adopted = Option.flatMap(stored, (entry) => adopt(entry, ask, now))
         if (Option.isSome(adopted)) return adopted.value
-        const reauthorization = yield* hopeless(stored, ask, now)
-        if (Option.isSome(reauthorization)) return yield* reauthorization.value
-        if (rotates && Option.isSome(stored) && Option.isSome(stored.value.token.refreshToken)) {
-          return yield* redeem(held, stored.value, stored.value.token.refreshToken.value, ask)
-        }
-        const token = yield* exchange(flow, undefined, exchangeTimeout)
-        return yield* saveNew(held, {
+        const refreshToken = yield* redeemable(stored, ask, now)
+        if (flow.requiresLogin && Either.isLeft(refreshToken)) return yield* refreshToken.left
+        yield* heed(now)
+        return Option.isSome(stored) && Either.isRight(refreshToken)
+          ? yield* redeem(held, stored.value, refreshToken.right, ask)
+          : yield* obtain(held, stored, ask)
+      })
+
+    const obtain = (held: Held, stored: Option.Option<Entry>, ask: Ask): Effect.Effect<Renewal, CredentialsError, R> =>
+      Effect.flatMap(call(undefined), (token) =>
+        saveNew(held, {
           token,
           generation: Option.match(stored, { onNone: () => 1, onSome: (entry) => entry.generation + 1 }),
           redeeming: Option.none(),
           secretFingerprint: ask.fingerprint
-        }, stored)
-      })
+        }, stored))
 
     /** What is stored, once the token that could not be saved before is there, or is known to be of no use. */
     const settle = (held: Held): Effect.Effect<Option.Option<Entry>, TokenStoreError> =>
@@ -219,7 +261,7 @@ export const make = <R>(options: Options<R>): Effect.Effect<SharedToken<R>> =>
         // Not cleared by its holder: the server may have answered somebody who could not save the answer.
         const cutOff = Option.isSome(entry.redeeming)
         yield* save(held, { ...entry, redeeming: Option.some(yield* DateTime.now) })
-        const exit = yield* Effect.exit(exchange(flow, entry.token, exchangeTimeout))
+        const exit = yield* Effect.exit(call(entry.token))
         if (Exit.isSuccess(exit)) {
           return yield* saveNew(held, {
             token: exit.value,
@@ -247,8 +289,10 @@ export const make = <R>(options: Options<R>): Effect.Effect<SharedToken<R>> =>
             if (Option.isSome(current) && !sameSecret(current.value, refreshToken)) {
               return yield* new TokenStoreError({ operation: "lock", description: "another holder has taken it over" })
             }
-            yield* unmark
-            const required = loginRequired(cutOff ? "Interrupted" : "Refused", error.value.requestId)
+            if (!flow.requiresLogin) return yield* obtain(held, Option.some(entry), ask)
+            const lost = cutOff || error.value.reason === "Interrupted"
+            yield* lost ? Effect.void : unmark
+            const required = loginRequired(lost ? "Interrupted" : "Refused", error.value.requestId)
             yield* Ref.set(refused, Option.some({ refreshToken, error: required }))
             return yield* required
           }

@@ -78,7 +78,7 @@ type Intent =
 const use: Intent = { _tag: "Use" }
 
 /** What a server may ask for at most: a `Retry-After` of a year must not lock us out. */
-const longestRefusal = 3_600_000
+export const longestRefusal = 3_600_000
 
 /** A token that is due, one that a server refused, or somebody who wants a new one. */
 export type RenewalReason = "due" | "rejected" | "asked"
@@ -88,6 +88,8 @@ export interface Renewal {
   readonly token: Token.Token
   /** It was renewed by somebody else, and only taken over. */
   readonly adopted: boolean
+  /** The token's number in its store, where there is one. */
+  readonly generation?: number | undefined
 }
 
 export interface Options<R> {
@@ -101,6 +103,8 @@ export interface Options<R> {
     previous: Token.Token | undefined,
     reason: RenewalReason
   ) => Effect.Effect<Renewal, CredentialsError, R>
+  /** Whether `renew` itself sees to it that no call is made while the server wants none: it may find a token elsewhere. */
+  readonly holdsBack: boolean
   /** Whether a renewal is doing what must not be cut off, if it can be helped. */
   readonly finishing: Effect.Effect<boolean>
   readonly closeTimeout: Duration.Duration
@@ -177,6 +181,12 @@ export const make = <R>(options: Options<R>): Effect.Effect<StateMachine, never,
       )
     }
 
+    /** What to say while the server wants no call. */
+    const awaited = ({ backoff, flight }: State, now: number): CredentialsError | undefined =>
+      !options.holdsBack && flight === undefined && backoff !== undefined && now < backoff.refusedUntil
+        ? backoff.error
+        : undefined
+
     /** One step: what to answer, and the state after it. */
     const transition = (
       state: State,
@@ -203,10 +213,8 @@ export const make = <R>(options: Options<R>): Effect.Effect<StateMachine, never,
               ? [wait(next.flight, held), next]
               : [stale(held), next]
           }
-          if (state.flight === undefined && backoff !== undefined && now < backoff.refusedUntil) {
-            return [Effect.fail(backoff.error), state]
-          }
-          return join("due", undefined)
+          const turnedAway = awaited(state, now)
+          return turnedAway === undefined ? join("due", undefined) : [Effect.fail(turnedAway), state]
         }
         case "Reject": {
           // Someone else's 401 has already replaced it: the current token is the answer.
@@ -216,11 +224,11 @@ export const make = <R>(options: Options<R>): Effect.Effect<StateMachine, never,
           if (state.flight === undefined && pausing) return [Effect.fail(backoff.error), state]
           return join("rejected", undefined)
         }
-        case "Refresh":
+        case "Refresh": {
           // The clock here does not matter; the server's word does.
-          return state.flight === undefined && backoff !== undefined && now < backoff.refusedUntil
-            ? [Effect.fail(backoff.error), state]
-            : join("asked", undefined)
+          const turnedAway = awaited(state, now)
+          return turnedAway === undefined ? join("asked", undefined) : [Effect.fail(turnedAway), state]
+        }
       }
     }
 
@@ -273,8 +281,9 @@ export const make = <R>(options: Options<R>): Effect.Effect<StateMachine, never,
         const exit = yield* Effect.exit(options.renew(before.held?.token, reason))
         if (Exit.isSuccess(exit)) {
           const { adopted, token } = exit.value
-          yield* settleSuccess(hold(token, generation), result)
-          yield* report.succeeded(token, generation, startedAt, adopted)
+          const held = hold(token, exit.value.generation ?? generation)
+          yield* settleSuccess(held, result)
+          yield* report.succeeded(held, startedAt, { adopted, first: before.held === undefined })
           return
         }
         const error = errorOf(exit.cause)

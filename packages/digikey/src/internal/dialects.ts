@@ -125,10 +125,13 @@ export const problem = ({ json }: ErrorBody): Problem =>
       new Problem({ title, detail, requestId, violations, dialect: dialect.name })
   })
 
-/** Observed for one that has been redeemed, revoked or has expired: with a 401, and no code in any dialect. */
-const isAboutRefreshToken = ({ detail, title, violations }: Said): boolean =>
+/**
+ * Observed for a refresh token that has been redeemed, revoked or has expired: with
+ * a 401, and no error code in any dialect. An authorization code may fare the same.
+ */
+const isAboutLogin = ({ detail, title, violations }: Said): boolean =>
   [title, detail, ...violations.map(({ message }) => message)].some((words) =>
-    words !== undefined && /invalid\s*refresh[\s_]*token/i.test(words)
+    words !== undefined && /invalid\s*(refresh[\s_]*token|(authorization\s*)?code\b)/i.test(words)
   )
 
 /** What the token endpoint said. A request id alone is no refusal: a token reply could carry one. */
@@ -143,7 +146,7 @@ export const refusal = (json: unknown): Option.Option<Refusal> =>
         ...violations.map(({ field, message }) => `${field}: ${message}`)
       ].filter((words) => words !== "").join("; "),
       requestId,
-      loginRequired: isAboutRefreshToken(said) ? true : undefined
+      loginRequired: isAboutLogin(said) ? true : undefined
     }
   })
 

@@ -53,10 +53,8 @@ import * as TokenStore from "effect-credentials/TokenStore"
 
 const orders = JSON.parse(process.env.ORDERS)
 let steps = 0
-let where = "start"
 const die = () => process.kill(process.pid, "SIGKILL")
 const step = (name) => Effect.sync(() => {
-  where = name
   if (steps++ === orders.dieBefore) {
     process.stdout.write("died before " + name + "\\n")
     die()
