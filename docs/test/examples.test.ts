@@ -229,7 +229,7 @@ it("every example is run by a test", () => {
   const folder = Path.join(Markdown.repository, "docs/examples")
   const examples = Fs.readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts") && !file.startsWith(`quick-start${Path.sep}`))
-  const tests = ["examples", "quick-start", "testing"].map((name) => Markdown.read(`docs/test/${name}.test.ts`)).join("\n")
+  const tests = ["examples", "quick-start", "testing", "web-login"].map((name) => Markdown.read(`docs/test/${name}.test.ts`)).join("\n")
   for (const example of examples) {
     assert.include(tests, `"../examples/${example.replace(/\.ts$/, ".js")}"`)
   }

@@ -95,8 +95,9 @@ export interface AuthorizationCodeFlow<R = never> extends AuthFlow.AuthFlow<R> {
    * remembers them on the server for 10 minutes.
    *
    * `redirectUri` is one that is registered with the provider: https, or
-   * loopback. `parameters` are added to the address; those that are ours cannot
-   * be among them. Fails with `ConfigError` for what is wrong with either.
+   * loopback. `parameters` are added to the address, with names as in RFC 6749
+   * §8.2; those that are ours cannot be among them. Fails with `ConfigError` for
+   * what is wrong with either.
    */
   readonly begin: (options: {
     readonly redirectUri: string
@@ -199,12 +200,13 @@ export const authorizationCode = <R = never>(
       renew: (refreshToken) =>
         client.call({ grant_type: "refresh_token", refresh_token: Redacted.value(refreshToken) }, [refreshToken])
     })
-    const login: Login.Options = {
+    const login: Login.Options<R> = {
       identity: flow.identity,
       authorizeUrl: options.authorizeUrl,
       pkce,
       issuer: options.issuer,
-      readError: options.authorizationError
+      readError: options.authorizationError,
+      secret: client.secret
     }
     return {
       ...flow,

@@ -91,9 +91,12 @@ export const maxAge: Duration.Duration = Duration.minutes(10)
 
 const capacity = 10_000
 
+/** Longer than a person has: who comes late is told so, and not that there is no such login. */
+const forgottenAfter = Duration.hours(1)
+
 /**
- * Keeps logins under way in memory, 10,000 of them at most: beyond that the
- * oldest is forgotten. For a server of one process, and for a command line.
+ * Keeps logins under way in memory for an hour, 10,000 of them at most: beyond
+ * that the oldest is forgotten. For a server of one process, and for a command line.
  *
  * @since 0.1.0
  * @category layers
@@ -104,7 +107,7 @@ export const layerMemory: Layer.Layer<PendingAuthorizations> = Layer.sync(Pendin
   return {
     put: (key, pending) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
-        const forgotten = now - Duration.toMillis(maxAge)
+        const forgotten = now - Duration.toMillis(forgottenAfter)
         for (const [old, { startedAt }] of all) {
           if (startedAt.epochMillis >= forgotten && all.size < capacity) break
           all.delete(old)

@@ -64,7 +64,7 @@ export const timed = <A, R>(
   )
 
 /** A reply as a token, if it can be one; `startedAt`: milliseconds since the epoch, before it was asked for. */
-export const read = (
+const read = (
   flow: Pick<AuthFlow<unknown>, "identity" | "acceptBaseUrl" | "lifetimeWhenAbsent">,
   reply: TokenReply,
   previous: Token.Token | undefined,

@@ -8,6 +8,7 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { AuthorizationFailed } from "../AuthorizationError.js"
@@ -20,20 +21,22 @@ import type { Token } from "../Token.js"
 import * as TokenStore from "../TokenStore.js"
 import * as Base64Url from "./base64Url.js"
 import * as EncryptedStore from "./encryptedStore.js"
-import { read } from "./exchange.js"
+import { exchange, timed } from "./exchange.js"
 import * as HttpsUrl from "./httpsUrl.js"
 import { scrub } from "./scrub.js"
 import { sha256, sha256Base64Url } from "./sha256.js"
-import { fingerprintOf, saveAgain } from "./sharedToken.js"
-import { lockWithin } from "./storeLock.js"
+import { fingerprintOf, keepSaving } from "./sharedToken.js"
+import { answerOf, lockWithin } from "./storeLock.js"
 
-export interface Options {
+export interface Options<R> {
   readonly identity: CredentialsIdentity.Parts
   readonly authorizeUrl: string | undefined
   readonly pkce: boolean
   /** Expected in `iss`, where the server sends it. */
   readonly issuer: string | undefined
   readonly readError: ((parameters: URLSearchParams) => Option.Option<Refusal>) | undefined
+  /** The client's own, where it has one: looked for in the provider's words. */
+  readonly secret: Effect.Effect<Redacted.Redacted, CredentialsError, R> | undefined
 }
 
 /** What a callback was worth: the code, and what is needed to redeem it. */
@@ -60,10 +63,17 @@ const reserved = new Set([
   "request_uri"
 ])
 
+/** RFC 6749 §8.2. Some servers take what is outside it for one of ours: ` state`, `state[]`. */
+const parameterName = /^[A-Za-z0-9._-]+$/
+
+/** PHP reads a point as an underscore, and many a server reads no case. */
+const mayBeOurs = (name: string): boolean =>
+  !parameterName.test(name) || reserved.has(name.toLowerCase().replace(/[.-]/g, "_"))
+
 /** The key of a login under way: who reads the store learns no `state`. Looking a hash up tells a guesser nothing. */
 const keyOf = (state: string) => sha256(`state:${state}`)
 
-export const begin = (options: Options, asked: {
+export const begin = (options: Options<unknown>, asked: {
   readonly redirectUri: string
   readonly parameters?: Readonly<Record<string, string>> | undefined
 }): Effect.Effect<
@@ -75,9 +85,14 @@ export const begin = (options: Options, asked: {
     const url = yield* HttpsUrl.parse(options.authorizeUrl ?? "", "authorizeUrl")
     yield* HttpsUrl.parse(asked.redirectUri, "redirectUri")
     const parameters = Object.entries(asked.parameters ?? {})
-    const taken = parameters.find(([name]) => reserved.has(name.toLowerCase()))
+    const taken = parameters.find(([name]) => mayBeOurs(name))
     if (taken !== undefined) {
-      return yield* Effect.fail(ConfigError.InvalidData(["parameters", taken[0]], "Expected a parameter that is not ours to set"))
+      return yield* Effect.fail(
+        ConfigError.InvalidData(
+          ["parameters", taken[0]],
+          "Expected a name of letters, digits, \".\", \"-\" and \"_\" that is not ours to set"
+        )
+      )
     }
     const state = yield* unguessable
     const userAgent = yield* unguessable
@@ -127,25 +142,20 @@ const standardError = (parameters: URLSearchParams): Option.Option<Refusal> => {
 
 const withoutQuery = (url: URL): string => `${url.origin}${url.pathname}`
 
-export const receive = (options: Options, received: {
+/** Of what is read besides: the secret, the store. */
+const timeout = Duration.seconds(10)
+
+export const receive = <R>(options: Options<R>, received: {
   readonly callback: string
   readonly userAgent: Redacted.Redacted
 }): Effect.Effect<
   Granted,
   AuthorizationFailed | CredentialsError,
-  PendingAuthorization.PendingAuthorizations
+  R | PendingAuthorization.PendingAuthorizations
 > =>
   Effect.gen(function*() {
     const { account, provider } = options.identity
-    const failed = (reason: AuthorizationFailed["reason"], said?: Refusal) =>
-      new AuthorizationFailed({
-        provider,
-        account,
-        reason,
-        // It came through the browser: anyone may have written it.
-        error: said?.error === undefined ? undefined : scrub(said.error, []),
-        description: said?.description === undefined ? undefined : scrub(said.description, [])
-      })
+    const failed = (reason: AuthorizationFailed["reason"]) => new AuthorizationFailed({ provider, account, reason })
     const isRelative = received.callback.startsWith("/")
     const base = "https://callback.invalid"
     if (!URL.canParse(received.callback, isRelative ? base : undefined)) return yield* failed("Malformed")
@@ -172,12 +182,35 @@ export const receive = (options: Options, received: {
     }
     const refusal = Option.orElse(standardError(parameters), () => options.readError?.(parameters) ?? Option.none())
     if (Option.isSome(refusal)) {
-      return yield* failed(refusal.value.error === "access_denied" ? "Denied" : "Refused", refusal.value)
+      const { description, error } = refusal.value
+      const secret = options.secret === undefined
+        ? Option.none()
+        : yield* Effect.option(Effect.sandbox(timed(options.secret, provider, "Secret", timeout)))
+      const secrets = [
+        received.userAgent,
+        ...parameters.getAll("code").map((code) => Redacted.make(code)),
+        ...Option.toArray(pending.verifier),
+        ...Option.toArray(secret)
+      ]
+      // It came through the browser: anyone may have written it.
+      const clean = (text: string | undefined) => text === undefined ? undefined : scrub(text, secrets) || undefined
+      return yield* new AuthorizationFailed({
+        provider,
+        account,
+        reason: error === "access_denied" ? "Denied" : "Refused",
+        error: clean(error),
+        description: clean(description)
+      })
     }
     const code = single(parameters, "code")
     if (Either.isLeft(code) || code.right === undefined) return yield* failed("Malformed")
     return { code: Redacted.make(code.right), redirectUri: pending.redirectUri, verifier: pending.verifier }
   })
+
+/** Of the whole exchange, with its retries. */
+const exchangeTimeout = Duration.minutes(1)
+
+const lockTimeout = Duration.seconds(90)
 
 /**
  * Redeems a code and stores what it gave in the place of what is there: the
@@ -187,31 +220,29 @@ export const redeem = <R>(
   flow: AuthFlow<R>,
   call: Effect.Effect<TimedReply, CredentialsError, R>
 ): Effect.Effect<Token, AuthorizationFailed | CredentialsError, R | TokenStore.TokenStore> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function*() {
-      const { account, provider } = flow.identity
-      const startedAt = yield* Clock.currentTimeMillis
-      const identity = yield* CredentialsIdentity.make(flow.identity)
-      const key = TokenStore.key(identity)
-      const store = EncryptedStore.refuseEncrypted(yield* TokenStore.TokenStore)
-      // What would keep the store from taking the login is found before the code is used up.
-      yield* restore(store.load(key))
-      const secretFingerprint = yield* restore(fingerprintOf(flow, key))
-      const reply = yield* Effect.catchTag(restore(call), "ReauthorizationRequired", () =>
+  Effect.uninterruptible(Effect.gen(function*() {
+    const { account, provider } = flow.identity
+    const identity = yield* CredentialsIdentity.make(flow.identity)
+    const key = TokenStore.key(identity)
+    const store = EncryptedStore.refuseEncrypted(yield* TokenStore.TokenStore)
+    // What would keep the store from taking the login is found before the code is used up.
+    yield* answerOf("load", timeout, store.load(key))
+    const secretFingerprint = yield* timed(fingerprintOf(flow, key), provider, "Secret", timeout)
+    const token = yield* exchange({ ...flow, obtain: call }, undefined, exchangeTimeout).pipe(
+      Effect.catchTag("ReauthorizationRequired", () =>
         Effect.fail(new AuthorizationFailed({ provider, account, reason: "CodeRefused" })))
-      const token = yield* read(flow, reply, undefined, startedAt)
-      yield* lockWithin(store, key, lockTimeout, (held) =>
-        Effect.retry(
-          held.save({
-            token,
-            generation: Option.match(held.stored, { onNone: () => 1, onSome: (entry) => entry.generation + 1 }),
-            redeeming: Option.none(),
-            secretFingerprint
-          }),
-          saveAgain
-        ))
-      return token
-    })
-  )
-
-const lockTimeout = Duration.seconds(45)
+    )
+    const stored = lockWithin(store, key, lockTimeout, (held) =>
+      Effect.retry(
+        answerOf("save", timeout, held.save({
+          token,
+          generation: Option.match(held.stored, { onNone: () => 1, onSome: (entry) => entry.generation + 1 }),
+          redeeming: Option.none(),
+          secretFingerprint
+        })),
+        keepSaving
+      ))
+    // The wait for a lock can be interrupted: in a fiber that nobody interrupts.
+    yield* Effect.flatten(Fiber.await(yield* Effect.forkDaemon(stored)))
+    return token
+  }))

@@ -27,7 +27,7 @@ import type { Entry, Held, StoreKey, TokenStore } from "../TokenStore.js"
 import { exchange, timed } from "./exchange.js"
 import { sha256 } from "./sha256.js"
 import { longestRefusal, type Renewal, type RenewalReason } from "./stateMachine.js"
-import { lockWithin } from "./storeLock.js"
+import { answerOf, lockWithin } from "./storeLock.js"
 
 export interface Options<R> {
   readonly flow: AuthFlow<R>
@@ -78,14 +78,14 @@ interface Unsaved {
 }
 
 /** After a save that failed: what is to be saved cannot be had a second time. */
-export const saveAgain = Schedule.intersect(Schedule.exponential("50 millis"), Schedule.recurs(3))
+const saveAgain = Schedule.intersect(Schedule.exponential("50 millis"), Schedule.recurs(3))
 
 /**
  * For a token that replaces a refresh token: whoever has the lock next redeems
  * the old one again, so the lock is kept for as long as a store may need to come
  * back, and not for as long as others wait for it.
  */
-const keepSaving = Schedule.exponential("50 millis").pipe(
+export const keepSaving = Schedule.exponential("50 millis").pipe(
   Schedule.union(Schedule.spaced("1 second")),
   Schedule.upTo("30 seconds")
 )
@@ -107,19 +107,8 @@ export const make = <R>(options: Options<R>): Effect.Effect<SharedToken<R>> =>
         requestId
       })
 
-    /** Within its limit, even if the store cannot be interrupted. */
     const within = <A>(operation: TokenStoreError["operation"], effect: Effect.Effect<A, TokenStoreError>) =>
-      effect.pipe(
-        Effect.exit,
-        Effect.disconnect,
-        Effect.timeoutFail({
-          duration: storeTimeout,
-          onTimeout: () => new TokenStoreError({ operation, description: "it did not answer in time" })
-        }),
-        Effect.interruptible,
-        Effect.flatten
-      )
-
+      answerOf(operation, storeTimeout, effect)
     const fingerprint = timed(fingerprintOf(flow, key), identity.provider, "Secret", exchangeTimeout)
     const load = within("load", store.load(key))
     const locked = <A, E, R>(body: (held: Held) => Effect.Effect<A, E, R>) =>

@@ -1,5 +1,5 @@
 /**
- * The lock of a store, had within a time limit or not at all.
+ * A store's lock and its answers, had within a time limit or not at all.
  */
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -10,6 +10,24 @@ import * as Option from "effect/Option"
 import * as Ref from "effect/Ref"
 import { TokenStoreError } from "../CredentialsError.js"
 import type { Held, StoreKey, TokenStore } from "../TokenStore.js"
+
+/** What a store answers, within its limit, even if it cannot be interrupted. */
+export const answerOf = <A>(
+  operation: TokenStoreError["operation"],
+  timeout: Duration.DurationInput,
+  answer: Effect.Effect<A, TokenStoreError>
+): Effect.Effect<A, TokenStoreError> =>
+  answer.pipe(
+    // As a value: whoever gives up waiting does not log it.
+    Effect.exit,
+    Effect.disconnect,
+    Effect.timeoutFail({
+      duration: timeout,
+      onTimeout: () => new TokenStoreError({ operation, description: "it did not answer in time" })
+    }),
+    Effect.interruptible,
+    Effect.flatten
+  )
 
 type Phase = "Waiting" | "Holding" | "GivenUp"
 

@@ -69,16 +69,30 @@ const inBase64 = (text: string): ReadonlyArray<string> =>
 /** A few neighbours are enough: a secret that was cut is still one. */
 const pieces = (core: string) => Array.from({ length: core.length - 9 }, (_, at) => core.slice(at, at + 10).toLowerCase())
 
-const needles = Object.entries(cores).map(([name, core]) => ({
-  name,
-  text: pieces(core),
-  base64: inBase64(core),
-  hex: Buffer.from(core).toString("hex"),
-  bytes: Array.from(Buffer.from(core)).join(",")
-}))
+/** The names of the secrets that a text gives away, with the form. */
+export type Find = (text: string) => ReadonlyArray<string>
 
-/** The names of the canaries that a text gives away, with the form. */
-export const findCanaries = (text: string): ReadonlyArray<string> => {
+/** Looks for secrets, given by their names; of those with other characters, the part that encodings leave alone. */
+export const finderOf = (secrets: Readonly<Record<string, string>>): Find => {
+  const needles = Object.entries(secrets).map(([name, core]) => ({
+    name,
+    text: pieces(core),
+    base64: inBase64(core),
+    hex: Buffer.from(core).toString("hex"),
+    bytes: Array.from(Buffer.from(core)).join(",")
+  }))
+  return (text) => findIn(needles, text)
+}
+
+interface Needle {
+  readonly name: string
+  readonly text: ReadonlyArray<string>
+  readonly base64: ReadonlyArray<string>
+  readonly hex: string
+  readonly bytes: string
+}
+
+const findIn = (needles: ReadonlyArray<Needle>, text: string): ReadonlyArray<string> => {
   const lower = text.toLowerCase()
   const dense = text.replace(/\s+/g, "")
   const standard = dense.replaceAll("-", "+").replaceAll("_", "/")
@@ -91,6 +105,8 @@ export const findCanaries = (text: string): ReadonlyArray<string> => {
     ...(bytes.includes(list) ? [`${name} as bytes`] : [])
   ])
 }
+
+export const findCanaries: Find = finderOf(cores)
 
 const attempt = (f: () => string): string => {
   try {
@@ -150,11 +166,11 @@ const parts = (label: string, value: unknown): ReadonlyArray<readonly [string, u
 }
 
 /** What gives a canary away, one line each; empty where nothing does. */
-export const leaksOf = (label: string, value: unknown): ReadonlyArray<string> =>
+export const leaksOf = (label: string, value: unknown, find: Find = findCanaries): ReadonlyArray<string> =>
   parts(label, value).flatMap(([where, part]) =>
     typeof part === "string"
-      ? findCanaries(part).map((found) => `${where} has ${found}`)
-      : looks(part).flatMap(([how, text]) => findCanaries(attempt(text)).map((found) => `${where}, by ${how}, has ${found}`))
+      ? find(part).map((found) => `${where} has ${found}`)
+      : looks(part).flatMap(([how, text]) => find(attempt(text)).map((found) => `${where}, by ${how}, has ${found}`))
   )
 
 /** Looks at the value in every way there is, and fails if a canary can be seen. */
@@ -315,13 +331,17 @@ export const observe = <A, E, R>(
   })
 
 /** All that gives a canary away. */
-export const leaksOfObserved = <A, E>(label: string, observed: Observed<A, E>): ReadonlyArray<string> => {
+export const leaksOfObserved = <A, E>(
+  label: string,
+  observed: Observed<A, E>,
+  find: Find = findCanaries
+): ReadonlyArray<string> => {
   const done = new Set<unknown>()
   return [["the exit", observed.exit] as const, ...observed.heard].flatMap(([where, what]) => {
     // Every logger is given the same objects.
     if (done.has(what)) return []
     done.add(what)
-    return leaksOf(`${label}: ${where}`, what)
+    return leaksOf(`${label}: ${where}`, what, find)
   })
 }
 
