@@ -192,7 +192,7 @@ export const authorizationCode = <R = never>(
         environment: options.environment,
         clientId: options.clientId,
         grant: "authorization_code",
-        tokenUrl: client.tokenUrl,
+        tokenUrl: client.destination,
         scopes: options.scopes,
         account: options.account
       },

@@ -105,7 +105,7 @@ export const clientCredentials = <R = never>(
         environment: options.environment,
         clientId: options.clientId,
         grant: "client_credentials",
-        tokenUrl: client.tokenUrl,
+        tokenUrl: client.destination,
         scopes: options.scopes,
         account: options.account,
         secret: Redacted.isRedacted(options.clientSecret) ? options.clientSecret : undefined

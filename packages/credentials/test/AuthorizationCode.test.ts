@@ -568,3 +568,40 @@ describe("a login, renewed through Credentials.layerShared", () => {
       assert.strictEqual(text(yield* acme.token), "access-2")
     }))
 })
+
+describe("the identity of a login", () => {
+  const hashAt = (tokenUrl: string) =>
+    OAuth2.authorizationCode({
+      provider: "acme",
+      account: "alice",
+      baseUrl: "https://api.acme.test",
+      tokenUrl,
+      clientId: "client",
+      clientSecret: Redacted.make("secret"),
+      lifetimeWhenAbsent: "1 hour"
+    }).pipe(
+      Effect.flatMap((flow) => CredentialsIdentity.make(flow.identity)),
+      Effect.map(({ hash }) => hash)
+    )
+
+  it.effect("is bound to the token endpoint, whatever its query", () =>
+    Effect.gen(function*() {
+      const hash = yield* hashAt("https://login.acme.test/token")
+      assert.strictEqual(yield* hashAt("https://login.acme.test/token?a=b"), hash)
+      for (
+        const other of [
+          "https://login.acme.test/v2/token",
+          "https://login.acme.test:8443/token",
+          "https://login.acme.example/token",
+          "http://127.0.0.1:3000/token"
+        ]
+      ) assert.notStrictEqual(yield* hashAt(other), hash, other)
+    }))
+
+  it.effect("does not change with the port of a server on loopback", () =>
+    Effect.gen(function*() {
+      const hash = yield* hashAt("http://127.0.0.1:3000/token")
+      assert.strictEqual(yield* hashAt("http://127.0.0.1:4000/token"), hash)
+      assert.strictEqual(yield* hashAt("http://localhost:4000/token"), hash)
+    }))
+})

@@ -24,3 +24,10 @@ export const parse = (text: string, name: string): Either.Either<URL, ConfigErro
   if (url.hash !== "") return invalid("Expected a URL without fragment")
   return Either.right(url)
 }
+
+/**
+ * Where a URL leads, as far as it says who is asked: a program that listens on
+ * loopback takes whichever port is free.
+ */
+export const destination = (url: URL): string =>
+  `${isLoopback(url.hostname) ? "loopback" : url.origin}${url.pathname}`

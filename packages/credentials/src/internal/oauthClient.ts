@@ -47,8 +47,8 @@ export interface Options<R, I> extends TokenEndpoint.Options<I> {
 }
 
 export interface OAuthClient<R> {
-  /** The token endpoint as it is called. */
-  readonly tokenUrl: string
+  /** The token endpoint as an identity has it. */
+  readonly destination: string
   /** A call with these parameters; `secrets` are those of them that no error may show. */
   readonly call: (
     parameters: Readonly<Record<string, string>>,
@@ -70,7 +70,8 @@ export const scope = (scopes: ReadonlyArray<string> | undefined): { readonly sco
 
 export const make = <R, I>(options: Options<R, I>): Effect.Effect<OAuthClient<R>, ConfigError.ConfigError> =>
   Effect.gen(function*() {
-    const tokenUrl = (yield* HttpsUrl.parse(options.tokenUrl, "tokenUrl")).href
+    const url = yield* HttpsUrl.parse(options.tokenUrl, "tokenUrl")
+    const tokenUrl = url.href
     const clientId = Redacted.isRedacted(options.clientId) ? Redacted.value(options.clientId) : options.clientId
     yield* HeaderValue.checkText(clientId, "clientId")
     const { clientAuthentication, clientSecret } = options
@@ -101,7 +102,7 @@ export const make = <R, I>(options: Options<R, I>): Effect.Effect<OAuthClient<R>
     }
 
     return {
-      tokenUrl,
+      destination: HttpsUrl.destination(url),
       secret,
       call: (parameters, secrets) =>
         Effect.flatMap(secret ?? Effect.succeed(undefined), (secret) =>
