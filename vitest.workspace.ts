@@ -5,7 +5,8 @@ import type { TestProjectConfiguration } from "vitest/config"
 const packages = {
   "effect-credentials": "credentials",
   "@effect-credentials/digikey": "digikey",
-  "@effect-credentials/digitzs": "digitzs"
+  "@effect-credentials/digitzs": "digitzs",
+  "@effect-credentials/cli": "cli"
 }
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
