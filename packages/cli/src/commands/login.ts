@@ -5,7 +5,6 @@ import * as Command from "@effect/cli/Command"
 import * as Options from "@effect/cli/Options"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as PendingAuthorization from "effect-credentials/PendingAuthorization"
-import * as TokenStore from "effect-credentials/TokenStore"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Globals from "../internal/globals.js"
@@ -81,8 +80,7 @@ const body = (chosen: Chosen) => (session: Session.Session) =>
     const flow = yield* login.flow(chosen)
     const profile = yield* Session.profileOf(session, "user")
     // What would keep the store from taking the login is found before a person makes the effort.
-    const store = yield* TokenStore.TokenStore
-    yield* store.load(profile.key)
+    yield* Session.load(profile.key)
     const account = profile.account ?? "default"
     const asked: Login.Asked = { flow, title, environment: profile.environment, account, redirectUri }
     const token = yield* (chosen.listen ? Login.byListening(asked, tls) : Login.byPasting(asked)).pipe(

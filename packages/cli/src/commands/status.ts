@@ -2,13 +2,11 @@
  * What is stored, for whom and until when.
  */
 import * as Command from "@effect/cli/Command"
-import type * as Token from "effect-credentials/Token"
-import * as TokenStore from "effect-credentials/TokenStore"
+import type * as TokenStore from "effect-credentials/TokenStore"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import { ExitCode } from "../ExitCode.js"
 import * as Globals from "../internal/globals.js"
 import type * as Help from "../internal/help.js"
@@ -20,9 +18,6 @@ import * as Times from "../internal/times.js"
 import { Stdio } from "../Stdio.js"
 
 const titles = ["PROVIDER", "ENVIRONMENT", "ACCOUNT", "ACCESS TOKEN", "REFRESH TOKEN", "GENERATION", "STATE", "KEY"]
-
-/** Without the keyring, an encrypted entry reads as a token that expired long ago. */
-const isEncrypted = (token: Token.Token): boolean => Redacted.value(token.accessToken).startsWith("encrypted:")
 
 interface Row {
   readonly cells: ReadonlyArray<string>
@@ -52,9 +47,6 @@ const rowOf = (
   if (Either.isLeft(stored)) return { cells: row("-", "-", "-", "unreadable"), problem: stored.left.message }
   if (Option.isNone(stored.right)) return { cells: row("-", "-", "-", "logged out") }
   const { generation, redeeming, token } = stored.right.value
-  if (isEncrypted(token)) {
-    return { cells: row("-", "-", String(generation), "unreadable"), problem: "The entry is encrypted: set CREDENTIALS_KEYRING." }
-  }
   const refresh = Option.isNone(token.refreshToken)
     ? "none"
     : Option.match(token.refreshExpiresAt, { onNone: () => "until unknown", onSome: (time) => until(time, now) })
@@ -72,12 +64,11 @@ const body = (globals: Globals.Globals) =>
     const folder = yield* Globals.folder(globals)
     const profiles = (yield* Profiles.load(folder)).filter(isWanted(globals))
     if (profiles.length === 0) return yield* err(`Nothing is stored in ${folder}. To log in: credentials login <provider>\n`)
-    const rows = yield* Effect.gen(function*() {
-      const store = yield* TokenStore.TokenStore
-      const now = yield* DateTime.now
-      return yield* Effect.forEach(profiles, (profile) =>
-        Effect.map(Effect.either(store.load(profile.key)), (stored) => rowOf(profile, stored, now)))
-    }).pipe(Effect.provide(Session.store(folder, globals)))
+    const now = yield* DateTime.now
+    const rows = yield* Effect.forEach(profiles, (profile) =>
+      Effect.map(Effect.either(Session.load(profile.key)), (stored) => rowOf(profile, stored, now))).pipe(
+        Effect.provide(Session.store(folder, globals))
+      )
     const width = terminal.stdout ? yield* columns : Number.POSITIVE_INFINITY
     yield* out(`${Table.render(titles, rows.map(({ cells }) => cells), width).join("\n")}\n`)
     const problems = rows.flatMap(({ cells, problem }) =>

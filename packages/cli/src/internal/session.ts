@@ -7,7 +7,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as Path from "@effect/platform/Path"
 import type { AuthFlow } from "effect-credentials/AuthFlow"
 import * as Credentials from "effect-credentials/Credentials"
-import type { TokenStoreError } from "effect-credentials/CredentialsError"
+import { TokenStoreError } from "effect-credentials/CredentialsError"
 import * as CredentialsIdentity from "effect-credentials/CredentialsIdentity"
 import * as Keyring from "effect-credentials/Keyring"
 import * as TokenStore from "effect-credentials/TokenStore"
@@ -17,6 +17,7 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { ExitCode } from "../ExitCode.js"
 import { Stdio } from "../Stdio.js"
@@ -47,6 +48,20 @@ export const store = (
       Option.isNone(keyring) || globals.demo
         ? TokenStore.layerFile(folder)
         : TokenStore.layerFile(folder).pipe(TokenStore.encrypted(Keyring.fromConfig())))
+  )
+
+/** Without its keys, an encrypted entry reads as a token that expired long ago. */
+const isEncrypted = ({ token }: TokenStore.Entry): boolean => Redacted.value(token.accessToken).startsWith("encrypted:")
+
+/** What is stored under a key, as far as it can be used. */
+export const load = (
+  key: TokenStore.StoreKey
+): Effect.Effect<Option.Option<TokenStore.Entry>, TokenStoreError, TokenStore.TokenStore> =>
+  Effect.flatMap(TokenStore.TokenStore, (store) => store.load(key)).pipe(
+    Effect.filterOrFail(
+      (stored) => !Option.exists(stored, isEncrypted),
+      () => new TokenStoreError({ operation: "load", description: "the entry is encrypted: set CREDENTIALS_KEYRING, or log out first" })
+    )
   )
 
 /** With `--demo`, the simulator runs for as long as the effect does, and no variable of the provider is read. */
@@ -108,9 +123,8 @@ export const register = (session: Session, profile: Profiles.Profile) =>
 
 const registerIfStored = (session: Session, profile: Profiles.Profile) =>
   Effect.gen(function*() {
-    const store = yield* TokenStore.TokenStore
     // The command says itself what is wrong with the store.
-    const stored = yield* Effect.orElseSucceed(store.load(profile.key), Option.none)
+    const stored = yield* Effect.orElseSucceed(load(profile.key), Option.none)
     if (Option.isSome(stored)) yield* register(session, profile)
   })
 
