@@ -23,6 +23,7 @@ import * as Pipeline from "./internal/apiPipeline.js"
 import * as Body from "./internal/body.js"
 import * as Expected from "./internal/expected.js"
 import * as Response from "./internal/response.js"
+import * as Send from "./internal/send.js"
 
 export type {
   /**
@@ -52,6 +53,8 @@ export type {
  *   in `unauthorizedCoolDown`. A 403 never renews.
  * - 429, 5xx and transport failures are tried again as `retry` says, if the
  *   request may be repeated.
+ * - Where the replies say that a rate limit is used up, requests wait for their
+ *   turn, as long as the patience of `retry` allows; see `RateLimits`.
  * - No transport follows a redirect; GET and HEAD are followed here, inside the
  *   allowed origins, at most 5 times.
  * - A 2xx is a success, and what `isAnswer` names. All else is in `ApiClientError`.
@@ -111,7 +114,7 @@ export const repetitionByMethod: (request: HttpClientRequest.HttpClientRequest) 
  * @since 0.1.0
  * @category requests
  */
-export const wasNeverSent: (error: HttpClientError.HttpClientError) => boolean = Failure.wasNeverSent
+export const wasNeverSent: (error: HttpClientError.HttpClientError) => boolean = Send.wasNeverSent
 
 /**
  * A path with its parameters encoded, so that a part number with a `/` stays one

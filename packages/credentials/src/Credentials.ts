@@ -24,8 +24,10 @@ import * as CredentialsIdentity from "./CredentialsIdentity.js"
 import * as EncryptedStore from "./internal/encryptedStore.js"
 import { exchange } from "./internal/exchange.js"
 import * as Place from "./internal/place.js"
+import * as RateLimitRegistry from "./internal/rateLimitRegistry.js"
 import * as SharedToken from "./internal/sharedToken.js"
 import * as StateMachine from "./internal/stateMachine.js"
+import type { RateLimits } from "./RateLimits.js"
 import * as RefreshPolicy from "./RefreshPolicy.js"
 import * as Token from "./Token.js"
 import * as TokenStore from "./TokenStore.js"
@@ -68,6 +70,8 @@ export interface Credentials {
    * anyway (`authorization`, `x-api-key`) where absent.
    */
   readonly secretHeaders?: ReadonlyArray<string> | undefined
+  /** What is known of the rate limits of the API products that these credentials are used for. */
+  readonly rateLimits?: RateLimits | undefined
 }
 
 /**
@@ -153,6 +157,7 @@ const make = <R, R2>(
       PubSub.sliding<CredentialsEvent>(options.eventsCapacity ?? 64),
       PubSub.shutdown
     )
+    const rateLimits = yield* RateLimitRegistry.make(parts.identity)
     const machine = yield* StateMachine.make({
       ...parts,
       ...(yield* renewing(parts)),
@@ -163,7 +168,8 @@ const make = <R, R2>(
       attach: Place.attach(flow),
       events: Stream.fromPubSub(events),
       identity: parts.identity,
-      secretHeaders: flow.secretHeaders
+      secretHeaders: flow.secretHeaders,
+      rateLimits
     }
   })
 
@@ -367,7 +373,8 @@ export const layerTest = <I>(tag: Context.Tag<I, Credentials>, options: TestOpti
         attach: Place.attach(flow),
         events: Stream.empty,
         identity,
-        secretHeaders: flow.secretHeaders
+        secretHeaders: flow.secretHeaders,
+        rateLimits: yield* RateLimitRegistry.make(identity)
       }
     }).pipe(Effect.orDie)
   )

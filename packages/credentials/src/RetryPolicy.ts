@@ -51,7 +51,7 @@ export interface Budget {
  */
 export interface RetryPolicy<R = never> {
   readonly schedule: Schedule.Schedule<unknown, RetryableFailure, R>
-  /** The longest single wait. A longer one fails at once, with the time to come back at. */
+  /** The longest single wait, for a turn under a rate limit too. A longer one fails at once, with the time to come back at. */
   readonly patience: Duration.Duration
   /** No attempt starts later than this after the first one. */
   readonly deadline: Duration.Duration

@@ -263,9 +263,9 @@ export function client<I, T>(
   product: Product<I, string | undefined>,
   options: { readonly path?: string | undefined; readonly tag?: Context.Tag<T, Credentials> | undefined } = {}
 ): Client<I> | Client<T> {
-  const { name, reads, tag } = product
+  const { limits, name, reads, tag } = product
   // The signatures above see to it that there is one.
   const path = options.path ?? product.path ?? ""
-  const pipeline = ApiProduct.options({ product: name, path, reads })
+  const pipeline = ApiProduct.options({ product: name, path, reads, limits })
   return options.tag === undefined ? ApiClient.make(tag, pipeline) : ApiClient.make(options.tag, pipeline)
 }

@@ -15,6 +15,7 @@ import type { ApiClientError } from "../ApiError.js"
 import * as RetryPolicy from "../RetryPolicy.js"
 import type * as Token from "../Token.js"
 import type { ErrorBody, Options, Repetition } from "./apiModel.js"
+import * as RateLimitHeaders from "./rateLimitHeaders.js"
 import { scrub } from "./scrub.js"
 import * as Send from "./send.js"
 
@@ -37,13 +38,7 @@ const repeatable = new Set(["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
 export const byMethod = (request: HttpClientRequest.HttpClientRequest): Repetition =>
   repeatable.has(request.method) ? "always" : "never"
 
-const unreachable = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"])
-
-/** A failure before anything was sent: the request was certainly not applied. */
-export const wasNeverSent = (error: HttpClientError.HttpClientError): boolean =>
-  (error._tag === "RequestError" && error.reason !== "Transport") || unreachable.has(Send.transportCode(error) ?? "")
-
-/** What a 429 without `Retry-After` is worth: a guess, said to be one. */
+/** What a 429 is worth that says no time at all: a guess, said to be one. */
 const guess = Duration.minutes(1)
 
 /** Without query and fragment. */
@@ -153,7 +148,7 @@ export const notSent = <R>(
   if (reason === "InvalidRequest") return final(failed)
   if (repetition !== "always") {
     return final(
-      error._tag !== "TimedOut" && wasNeverSent(error)
+      error._tag !== "TimedOut" && Send.wasNeverSent(error)
         ? failed
         : outcomeUnknown(options, plain, { code, problem: Problem.empty })
     )
@@ -180,11 +175,15 @@ export const classify = <R>(
   const retry = Option.some({ reason: "Status" as const, status: Option.some(status), retryAfter })
   const after = (wait: Duration.Duration) => DateTime.unsafeMake(now + Duration.toMillis(wait))
   if (status === 429) {
+    const exhausted = RateLimitHeaders.exhausted(RateLimitHeaders.read(headers, now))
+    const resetAfter = exhausted?.resetAfter
     return new AttemptFailed({
       error: new RateLimited({
         ...where(options.product, request),
-        retryAt: after(Option.getOrElse(retryAfter, () => guess)),
-        limit: options.limit?.(headers) ?? "unknown",
+        retryAt: after(
+          Option.getOrElse(retryAfter, () => resetAfter === undefined ? guess : Duration.millis(resetAfter))
+        ),
+        limit: options.limit?.(headers) ?? exhausted?.kind ?? "unknown",
         problem
       }),
       retry: repetition === "never" ? Option.none() : retry

@@ -6,6 +6,7 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as Duration from "effect/Duration"
 import type * as Redacted from "effect/Redacted"
 import type { Problem, RateLimited } from "../ApiError.js"
+import type { Limits } from "../RateLimits.js"
 import type * as RetryPolicy from "../RetryPolicy.js"
 
 /**
@@ -71,6 +72,13 @@ export interface Options<R = never> {
     | undefined
   /** A known cause of an answer. */
   readonly hint?: ((body: ErrorBody, problem: Problem) => string | undefined) | undefined
-  /** Which limit a 429 is about. */
+  /** Which limit a 429 is about; by the counts in its headers if absent. */
   readonly limit?: ((headers: Headers.Headers) => RateLimited["limit"]) | undefined
+  /**
+   * The rate limits that the provider documents: they hold until its replies say
+   * what is true. Of two clients of one product, the one that is used first counts.
+   */
+  readonly limits?: Limits | undefined
+  /** Whether requests wait for their turn where the rate limits are known to be used up; `true` by default. */
+  readonly pacing?: boolean | undefined
 }

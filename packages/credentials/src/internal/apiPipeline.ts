@@ -1,6 +1,6 @@
 /**
- * One request of a program on its way: token, target, send, and what follows
- * from the answer. The path of a request that succeeds at once has few steps on
+ * One request of a program on its way: its turn, token, target, send, and what
+ * follows from the answer. The path of a request that succeeds at once has few steps on
  * purpose: each interpreted step costs a fifth of a microsecond.
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
@@ -14,7 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import { RequestFailed } from "../ApiError.js"
-import type { ApiClientError } from "../ApiError.js"
+import type { ApiClientError, RateLimited } from "../ApiError.js"
 import type { Credentials } from "../Credentials.js"
 import { ForeignOrigin } from "../CredentialsError.js"
 import type { CredentialsError } from "../CredentialsError.js"
@@ -23,36 +23,51 @@ import * as Token from "../Token.js"
 import * as Failure from "./apiFailure.js"
 import type { ErrorBody, Options, Repetition } from "./apiModel.js"
 import * as Body from "./body.js"
+import type { Limiter } from "./limiter.js"
 import * as Metrics from "./metrics.js"
+import { Pass } from "./pass.js"
+import type { Place } from "./pass.js"
+import { limiterOf } from "./rateLimitRegistry.js"
 import * as Response from "./response.js"
 import * as Retry from "./retry.js"
 import { scrub } from "./scrub.js"
 import * as Send from "./send.js"
 import * as Target from "./target.js"
+import * as Turn from "./turn.js"
 import * as Unauthorized from "./unauthorized.js"
 
 /** What one product remembers, for one Layer instance. */
 interface Memory {
   readonly unauthorized: Unauthorized.Memory
+  readonly limiter: Limiter
   /** A policy brought along by one call must not use up another's budget. */
   readonly budgets: WeakMap<RetryPolicy.Budget, Retry.BudgetState>
 }
 
 /** One request of the program. */
-interface Run {
-  /** As the program made it, with the product's path. */
-  readonly plain: HttpClientRequest.HttpClientRequest
+interface Run extends Turn.Run {
   readonly credentials: Credentials
   readonly client: HttpClient.HttpClient
   readonly memory: Memory
-  /** Milliseconds since the epoch. */
-  readonly startedAt: number
 }
 
-type Answer<E, R> = Effect.Effect<HttpClientResponse.HttpClientResponse, E | CredentialsError | ForeignOrigin, R>
+type Answer<E, R> = Effect.Effect<
+  HttpClientResponse.HttpClientResponse,
+  E | CredentialsError | ForeignOrigin | RateLimited,
+  R
+>
 
 /** What becomes of an attempt that did not succeed. */
 type OnFailed<E, R> = (run: Run, failed: Failure.AttemptFailed) => Answer<E, R>
+
+/** One attempt: the request itself, or where a redirect leads. */
+interface Attempt<E, R> {
+  readonly request: HttpClientRequest.HttpClientRequest
+  /** The token that was refused, where this is the replay. */
+  readonly replaced: Token.Token | undefined
+  readonly hops: number
+  readonly onFailed: OnFailed<E, R>
+}
 
 const redirects = new Set([301, 302, 303, 307, 308])
 const maxRedirects = 5
@@ -70,6 +85,13 @@ const redirected = (
   return HttpClientRequest.make(request.method)(url, { headers: request.headers })
 }
 
+const firstOf = <E, R>(request: HttpClientRequest.HttpClientRequest, onFailed: OnFailed<E, R>): Attempt<E, R> => ({
+  request,
+  replaced: undefined,
+  hops: 0,
+  onFailed
+})
+
 /** What a request is known by when a renewal did not help it. */
 const nameOf = (request: HttpClientRequest.HttpClientRequest): string =>
   `${request.method} ${Failure.pathOf(request.url)}`
@@ -83,6 +105,7 @@ export const make = <R>(options: Options<R>) => {
   const prefix = (options.path ?? "").replace(/\/$/, "")
   const repetitionOf = options.repetition ?? Failure.byMethod
   const policy: RetryPolicy.RetryPolicy<R> = options.retry ?? RetryPolicy.make<R>()
+  const isPaced = options.pacing !== false
   const coolDown = Duration.toMillis(options.unauthorizedCoolDown ?? "1 minute")
   const timeout = options.timeout === undefined ? undefined : Duration.decode(options.timeout)
   const bodyTimeout = timeout === undefined ? Failure.bodyTimeout : Duration.min(timeout, Failure.bodyTimeout)
@@ -91,7 +114,11 @@ export const make = <R>(options: Options<R>) => {
   const memoryOf = (credentials: Credentials): Memory => {
     let memory = memories.get(credentials)
     if (memory === undefined) {
-      memory = { unauthorized: Unauthorized.make(), budgets: new WeakMap() }
+      memory = {
+        unauthorized: Unauthorized.make(),
+        limiter: limiterOf(credentials, { product, limits: options.limits, limitOf: options.limit }),
+        budgets: new WeakMap()
+      }
       memories.set(credentials, memory)
     }
     return memory
@@ -106,42 +133,58 @@ export const make = <R>(options: Options<R>) => {
   }
 
   const sendTimed = (
-    { client, credentials: { secretHeaders } }: Run,
-    request: HttpClientRequest.HttpClientRequest
-  ): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError | Failure.TimedOut> => {
-    const sent = Send.send(client, request, secretHeaders)
+    { client, credentials: { secretHeaders }, memory }: Run,
+    request: HttpClientRequest.HttpClientRequest,
+    place: Place
+  ): Effect.Effect<
+    HttpClientResponse.HttpClientResponse,
+    HttpClientError.HttpClientError | Failure.TimedOut | Send.GateClosed
+  > => {
+    const sent = Send.sendThrough(new Pass(memory.limiter, place), client, request, secretHeaders)
     return timeout === undefined
       ? sent
       : Effect.timeoutFail(sent, { duration: timeout, onTimeout: () => new Failure.TimedOut() })
   }
 
-  const attempt = <E>(
-    run: Run,
-    request: HttpClientRequest.HttpClientRequest,
-    replaced: Token.Token | undefined,
-    hops: number,
-    onFailed: OnFailed<E, R>
-  ): Answer<E, R> =>
+  const inTurn = <E>(run: Run, it: Attempt<E, R>, place: Place): Answer<E, R> =>
+    Turn.inTurn(product, run.memory.limiter, policy, run, place, (place) => attempt(run, it, place))
+
+  /**
+   * Waits before a token is taken: one that is taken now may have expired by
+   * then. No token is fetched for what is refused.
+   */
+  const paced = <E>(run: Run, it: Attempt<E, R>, now: number): Answer<E, R> =>
+    isPaced
+      ? run.memory.limiter.isOpen(now) ? attempt(run, it, undefined) : inTurn(run, it, undefined)
+      : attempt(run, it, "unpaced")
+
+  const pacedNow = <E>(run: Run, it: Attempt<E, R>): Answer<E, R> =>
+    Effect.clockWith((clock) => paced(run, it, clock.unsafeCurrentTimeMillis()))
+
+  const attempt = <E>(run: Run, it: Attempt<E, R>, place: Place): Answer<E, R> =>
     Effect.flatMap(run.credentials.token, (token) => {
-      const attached = run.credentials.attach(request, token)
+      const attached = run.credentials.attach(it.request, token)
       return isDone(attached)
-        ? exchange(run, request, attached.value, token, replaced, hops, onFailed)
-        : Effect.flatMap(attached, (authorised) =>
-          exchange(run, request, authorised, token, replaced, hops, onFailed))
+        ? exchange(run, it, attached.value, token, place)
+        : Effect.flatMap(attached, (authorised) => exchange(run, it, authorised, token, place))
     })
 
   const exchange = <E>(
     run: Run,
-    request: HttpClientRequest.HttpClientRequest,
+    it: Attempt<E, R>,
     authorised: HttpClientRequest.HttpClientRequest,
     token: Token.Token,
-    replaced: Token.Token | undefined,
-    hops: number,
-    onFailed: OnFailed<E, R>
+    place: Place
   ): Answer<E, R> =>
-    Effect.matchEffect(sendTimed(run, authorised), {
-      onFailure: (error) => onFailed(run, Failure.notSent(options, repetitionOf(run.plain), run.plain, authorised, error)),
+    Effect.matchEffect(sendTimed(run, authorised, place), {
+      onFailure: (error) => {
+        // It closed while the token was fetched.
+        if (error._tag === "GateClosed") return inTurn(run, it, place)
+        run.sent = true
+        return it.onFailed(run, Failure.notSent(options, repetitionOf(run.plain), run.plain, authorised, error))
+      },
       onSuccess: (response) => {
+        run.sent = true
         const { status } = response
         if (Unauthorized.shows(status)) {
           const { unauthorized } = run.memory
@@ -150,22 +193,20 @@ export const make = <R>(options: Options<R>) => {
         }
         return (status >= 200 && status < 300) || isAnswer?.(status, run.plain) === true
           ? Exit.succeed(Response.make(response, run.plain, repetitionOf))
-          : notOk(run, request, authorised, token, response, replaced, hops, onFailed)
+          : notOk(run, it, authorised, token, response)
       }
     })
 
   const notOk = <E>(
     run: Run,
-    request: HttpClientRequest.HttpClientRequest,
+    it: Attempt<E, R>,
     authorised: HttpClientRequest.HttpClientRequest,
     token: Token.Token,
-    response: HttpClientResponse.HttpClientResponse,
-    replaced: Token.Token | undefined,
-    hops: number,
-    onFailed: OnFailed<E, R>
+    response: HttpClientResponse.HttpClientResponse
   ): Answer<E, R> =>
     Effect.gen(function*() {
       const { credentials, plain } = run
+      const { hops, onFailed, replaced, request } = it
       const { headers, status } = response
       // Read whatever becomes of it: an unread body keeps its connection.
       const read = yield* Effect.option(Body.read(response)).pipe(Effect.timeoutOption(bodyTimeout))
@@ -180,7 +221,7 @@ export const make = <R>(options: Options<R>) => {
       const location = headers["location"]
       if (redirects.has(status) && location !== undefined && hops < maxRedirects && canFollow(request)) {
         return yield* Effect.mapError(
-          attempt(run, redirected(request, authorised, location), replaced, hops + 1, onFailed),
+          pacedNow(run, { ...it, request: redirected(request, authorised, location), hops: hops + 1 }),
           // The address is the server's text too.
           (error) =>
             error instanceof ForeignOrigin
@@ -188,10 +229,13 @@ export const make = <R>(options: Options<R>) => {
               : error
         )
       }
+      if (status === 429) {
+        yield* Metric.update(Metric.tagged(Metrics.rateLimitExceeded, "product", product), 1)
+      }
       const repetition = repetitionOf(plain)
       if (status === 401 && replaced === undefined && (yield* renewed(run, token, repetition))) {
         yield* Metric.update(Metric.tagged(Metrics.replays, "provider", credentials.identity.provider), 1)
-        return yield* attempt(run, request, token, hops, onFailed)
+        return yield* pacedNow(run, { ...it, replaced: token })
       }
       const now = yield* Clock.currentTimeMillis
       if (status === 401 && replaced !== undefined) {
@@ -244,7 +288,7 @@ export const make = <R>(options: Options<R>) => {
           first,
           startedAt: run.startedAt,
           attempt: Effect.mapError(
-            attempt(run, run.plain, undefined, 0, (_, failed) => Effect.fail(failed)),
+            pacedNow(run, firstOf(run.plain, (_, failed) => Effect.fail(failed))),
             (error) => error._tag === "AttemptFailed" ? error : Failure.final(error)
           ),
           retryable: (failure) => failure.retry,
@@ -270,6 +314,8 @@ export const make = <R>(options: Options<R>) => {
     const plain = prefix !== "" && Target.isPlainPath(url)
       ? HttpClientRequest.setUrl(original, prefix + url)
       : original
-    return attempt({ plain, credentials, client, memory: memoryOf(credentials), startedAt }, plain, undefined, 0, onFirstFailed)
+    const memory = memoryOf(credentials)
+    const run: Run = { plain, credentials, client, memory, ticket: memory.limiter.ticket(), startedAt, sent: false }
+    return paced(run, firstOf(plain, onFirstFailed), startedAt)
   }
 }

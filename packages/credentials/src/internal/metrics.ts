@@ -29,6 +29,22 @@ export const rateLimitWaits = Metric.counter("ratelimit_waits_total", {
   incremental: true
 })
 
+export const rateLimitWaitDuration = Metric.histogram(
+  "ratelimit_wait_duration_seconds",
+  MetricBoundaries.fromIterable([0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600]),
+  "How long requests waited for their turn"
+)
+
+export const rateLimitRefusals = Metric.counter("ratelimit_refusals_total", {
+  description: "Requests that were not sent because a rate limit is used up for too long",
+  incremental: true
+})
+
+export const rateLimitExceeded = Metric.counter("ratelimit_exceeded_total", {
+  description: "Answers with status 429",
+  incremental: true
+})
+
 export const replays = Metric.counter("credentials_replays_total", {
   description: "Requests sent again with a new token after a 401",
   incremental: true

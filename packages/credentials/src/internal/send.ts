@@ -10,9 +10,13 @@ import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 
@@ -32,6 +36,37 @@ const withoutRedirects = (context: Context.Context<never>): Context.Context<neve
 }
 
 /**
+ * What a request passes when it goes out, and what is told how it came back:
+ * each in one step that nothing can interrupt. `clock`: milliseconds since the
+ * epoch.
+ */
+export interface Gate {
+  /** `false`: nothing is sent. */
+  readonly enter: (clock: number) => boolean
+  readonly answered: (response: HttpClientResponse.HttpClientResponse, clock: number) => void
+  /** No answer came. */
+  readonly lost: (neverSent: boolean, clock: number) => void
+}
+
+/** The gate did not let a request pass. */
+export class GateClosed extends Data.TaggedClass("GateClosed") {}
+
+const gateClosed = Exit.fail(new GateClosed())
+
+const open: Gate = { enter: () => true, answered: () => {}, lost: () => {} }
+
+const timeOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): number =>
+  Context.get(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeMillis()
+
+const unreachable = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "UND_ERR_CONNECT_TIMEOUT"])
+
+/** A failure before anything was sent: the request was certainly not applied. */
+export const wasNeverSent = (error: HttpClientError.HttpClientError): boolean =>
+  (error._tag === "RequestError" && error.reason !== "Transport") || unreachable.has(transportCode(error) ?? "")
+
+type Sent<E> = Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError | E>
+
+/**
  * The fiber's context is changed for this one request and put back, whatever
  * becomes of it. `Effect.provideService` would do the same in more steps.
  *
@@ -43,7 +78,15 @@ export const send = (
   client: HttpClient.HttpClient,
   request: HttpClientRequest.HttpClientRequest,
   secretHeaders: ReadonlyArray<string> = []
-): Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError> =>
+): Sent<never> =>
+  Effect.catchTag(sendThrough(open, client, request, secretHeaders), "GateClosed", Effect.die)
+
+export const sendThrough = (
+  gate: Gate,
+  client: HttpClient.HttpClient,
+  request: HttpClientRequest.HttpClientRequest,
+  secretHeaders: ReadonlyArray<string> = []
+): Sent<GateClosed> =>
   Effect.withFiberRuntime((fiber) => {
     const before = fiber.currentContext
     const manual = withoutRedirects(before)
@@ -51,17 +94,20 @@ export const send = (
     const executed = secretHeaders.every((name) => names.includes(name))
       ? client.execute(request)
       : Effect.locally(client.execute(request), Headers.currentRedactedNames, [...names, ...secretHeaders])
-    if (manual === before) return Effect.catchAllCause(executed, (cause) => answered(undying(cause)))
-    const putBack = FiberRef.set(FiberRef.currentContext, before)
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.zipRight(
-        FiberRef.set(FiberRef.currentContext, manual),
-        Effect.matchCauseEffect(restore(executed), {
-          onFailure: (cause) => Effect.zipRight(putBack, answered(undying(cause))),
-          onSuccess: (response) => Effect.zipRight(putBack, Exit.succeed(response))
-        })
-      )
-    )
+    const putBack = manual === before ? undefined : FiberRef.set(FiberRef.currentContext, before)
+    const done = (exit: Exit.Exit<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>) => {
+      if (Exit.isSuccess(exit)) gate.answered(exit.value, timeOf(fiber))
+      else gate.lost(Cause.failures(exit.cause).pipe(Chunk.some(wasNeverSent)), timeOf(fiber))
+      return putBack === undefined ? exit : Effect.zipRight(putBack, exit)
+    }
+    return Effect.uninterruptibleMask((restore): Sent<GateClosed> => {
+      if (!gate.enter(timeOf(fiber))) return gateClosed
+      const sent = Effect.matchCauseEffect(restore(executed), {
+        onFailure: (cause) => done(answered(undying(cause))),
+        onSuccess: (response) => done(Exit.succeed(response))
+      })
+      return manual === before ? sent : Effect.zipRight(FiberRef.set(FiberRef.currentContext, manual), sent)
+    })
   })
 
 /** A client that refuses statuses by itself (`filterStatusOk`) has an answer nevertheless, and it is ours to read. */

@@ -7,6 +7,7 @@ import * as ApiClient from "effect-credentials/ApiClient"
 import type { ErrorBody, Options } from "effect-credentials/ApiClient"
 import { RequestFailed } from "effect-credentials/ApiError"
 import type { Problem, RateLimited } from "effect-credentials/ApiError"
+import type { Limits } from "effect-credentials/RateLimits"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import * as Dialects from "./dialects.js"
@@ -41,6 +42,7 @@ export const options = (product: {
   readonly path: string
   /** Paths of POSTs that only read. */
   readonly reads: ReadonlyArray<string>
+  readonly limits: Limits
 }): Options => {
   const base = product.path.replace(/\/$/, "")
   const reads = new Set(product.reads.map((path) => base + path))
@@ -50,6 +52,7 @@ export const options = (product: {
     problem: Dialects.problem,
     hint,
     limit,
+    limits: product.limits,
     repetition: (request) => reads.has(request.url) ? "always" : ApiClient.repetitionByMethod(request)
   }
 }
