@@ -16,6 +16,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { fileURLToPath } from "node:url"
+import * as Limits from "./commands/limits.js"
 import * as Login from "./commands/login.js"
 import * as Logout from "./commands/logout.js"
 import * as Request from "./commands/request.js"
@@ -38,6 +39,7 @@ const commands = {
   status: described(Status.command, Status.topic),
   token: described(TokenCommand.command, TokenCommand.topic),
   request: described(Request.command, Request.topic),
+  limits: described(Limits.command, Limits.topic),
   logout: described(Logout.command, Logout.topic)
 }
 
@@ -51,6 +53,7 @@ const rootTopic: Help.Topic = {
         "credentials login digikey                     prints an address to open, takes the one you end at",
         "credentials status                            what is stored, for whom, until when",
         "credentials request digikey /quoting/v4/quotes",
+        "credentials limits digikey                    how many requests are left, and until when",
         "credentials <command> --help                  all about one command"
       ]
     },
@@ -73,7 +76,7 @@ const rootTopic: Help.Topic = {
 
 const root = Command.make("credentials").pipe(
   Command.withDescription(rootTopic.summary),
-  Command.withSubcommands([Login.command, Status.command, TokenCommand.command, Request.command, Logout.command])
+  Command.withSubcommands([Login.command, Status.command, TokenCommand.command, Request.command, Limits.command, Logout.command])
 )
 
 type Topic = keyof typeof commands

@@ -7,7 +7,7 @@ import { prettyJson } from "../src/internal/prettyJson.js"
 import * as Pages from "../src/internal/pages.js"
 import { run, temporaryFolder } from "./utils/cli.js"
 
-const commands = ["login", "status", "token", "request", "logout"]
+const commands = ["login", "status", "token", "request", "limits", "logout"]
 
 describe("help", () => {
   it.effect("names every command and every exit code", () =>

@@ -32,6 +32,8 @@ export interface Product {
   readonly path: string
   /** Whose token it takes. */
   readonly kind: Kind
+  /** The path of a GET that reads little and changes nothing, to learn the product's limits by; none is known of every product. */
+  readonly probe: string | undefined
   /** The request has the full path. */
   readonly execute: (
     request: HttpClientRequest.HttpClientRequest

@@ -6,9 +6,9 @@ import { digikey } from "../providers/digikey.js"
 import { digitzs } from "../providers/digitzs.js"
 import type { Provider } from "./provider.js"
 
-const providers: ReadonlyArray<Provider> = [digikey, digitzs]
+export const all: ReadonlyArray<Provider> = [digikey, digitzs]
 
 export const arg: Args.Args<Provider> = Args.choice(
-  providers.map((provider): [string, Provider] => [provider.name, provider]),
+  all.map((provider): [string, Provider] => [provider.name, provider]),
   { name: "provider" }
-).pipe(Args.withDescription(`${providers.map(({ name }) => name).join(" or ")}.`))
+).pipe(Args.withDescription(`${all.map(({ name }) => name).join(" or ")}.`))

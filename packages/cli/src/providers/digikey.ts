@@ -31,15 +31,25 @@ const configs = ({ account, environment }: Settings): Effect.Effect<DigiKeyUser.
 /** A client puts its product's path before it again. */
 const below = (url: string, base: string): string => url.slice(base.length).replace(/^(?!\/)/, "/")
 
+/** One part without its prices, and first pages. A POST that only searches has larger answers. */
+const probes: Readonly<Record<string, string>> = {
+  [DigiKeyProduct.ProductInformation.name]: "/search/NE555P/substitutions",
+  [DigiKeyProduct.OrderStatus.name]: "/orders?PageNumber=1&PageSize=1",
+  [DigiKeyProduct.Quotes.name]: "/quotes?offset=0&limit=1",
+  [DigiKeyProduct.MyLists.name]: "/lists?startIndex=0&limit=1"
+}
+
 const entry = <I>(kind: Kind, product: DigiKeyProduct.Product<I, string | undefined>): ReadonlyArray<Product> => {
   const { name, path } = product
   // The Reference APIs: nobody has said where they are.
   if (path === undefined) return []
   const client = DigiKeyProduct.client(product, { path, tag: Current })
+  const probe = probes[name]
   return [{
     name,
     path,
     kind,
+    probe: probe === undefined ? undefined : path + probe,
     execute: (request) => client.execute(HttpClientRequest.setUrl(request, below(request.url, path)))
   }]
 }

@@ -16,8 +16,8 @@ export const digitzs: Provider = {
       : DigitzsApp.flowConfig(),
   login: Option.none(),
   products: [
-    { name: "Merchants", path: "/merchants", kind: "app", execute: Merchants.make(Current).execute },
-    { name: "Payments", path: "/payments", kind: "app", execute: Payments.make(Current).execute }
+    { name: "Merchants", path: "/merchants", kind: "app", probe: "/merchants?limit=1", execute: Merchants.make(Current).execute },
+    { name: "Payments", path: "/payments", kind: "app", probe: undefined, execute: Payments.make(Current).execute }
   ],
   // In memory: its address is a part of what tokens are stored under, and a port would be another one at each run.
   // It keeps nothing: a token that it does not know is got anew.

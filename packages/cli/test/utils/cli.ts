@@ -19,6 +19,8 @@ export interface Options {
   /** Somebody sits there. */
   readonly terminal?: boolean
   readonly columns?: number
+  /** `NO_COLOR` is set. */
+  readonly plain?: boolean
 }
 
 export interface Result {
@@ -69,7 +71,7 @@ export const start = (
       all: Effect.succeed((options.stdin ?? []).join("\n")),
       terminal: { stdin: isTerminal, stdout: isTerminal, stderr: isTerminal },
       columns: Effect.succeed(options.columns ?? 200),
-      plain: false
+      plain: options.plain === true
     }
     // Where log lines go.
     const logging = Console.consoleWith((console) =>
