@@ -190,15 +190,16 @@ describe("requests of a product with a declared limit", () => {
     }), api)
   })
 
-  it.effect("wait for the end of a window that the server names, and never counts", () => {
-    const api = Fake.makeFakeApi({ "/parts": Fake.json({}, 200, { "RateLimit-Policy": `"burst";q=2;w=30` }) })
+  it.effect("wait for the end of each window that the server names, and never counts", () => {
+    const named = Fake.json({}, 200, { "RateLimit-Policy": `"burst";q=2;w=30` })
+    const api = Fake.makeFakeApi({ "/parts": ({ earlier }) => earlier === 0 ? named : Effect.delay(named, "1 second") })
     return against(Effect.gen(function*() {
       const client = parts()
       yield* client.get("/parts")
-      const fibers = yield* inOrder(4, () => client.get("/parts"))
-      yield* TestClock.adjust("1 minute")
+      const fibers = yield* inOrder(8, () => client.get("/parts"))
+      yield* TestClock.adjust("3 minutes")
       yield* Effect.forEach(fibers, Fiber.join)
-      assert.deepStrictEqual(second(api), [0, 0, 30, 30, 60])
+      assert.deepStrictEqual(second(api), [0, 0, 30, 30, 60, 60, 90, 90, 120])
     }), api)
   })
 

@@ -49,11 +49,11 @@ const declared = ({ burst, daily }: Limits): Array<RateWindow.RateWindow> => {
   return windows
 }
 
-const isCounted = (readings: Answer["readings"], name: string): boolean => {
+const readingOf = (readings: Answer["readings"], name: string): RateLimitHeaders.Reading | undefined => {
   for (const reading of readings) {
-    if (reading.name === name && reading.remaining !== undefined) return true
+    if (reading.name === name) return reading
   }
-  return false
+  return undefined
 }
 
 export class Allowance {
@@ -123,13 +123,14 @@ export class Allowance {
     }
     const succeeded = status >= 200 && status < 300
     for (const window of this.windows) {
-      if (isCounted(readings, window.name)) continue
+      const reading = readingOf(readings, window.name)
+      if (reading?.remaining !== undefined) continue
       const before = window.left
       // Who is turned away at the door is not counted.
       if (status === 401 && readings.length === 0) RateWindow.giveBack(window, sent)
       else RateWindow.assumeCounted(window, sent)
       if (window.left < before) worse = true
-      if (!succeeded) continue
+      if (!succeeded || reading !== undefined) continue
       window.silent = true
       // What was assumed holds until the server has spoken, or could have.
       if (window.declared) this.windows = this.windows.filter((it) => it !== window)
