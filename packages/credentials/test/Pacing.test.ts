@@ -52,6 +52,14 @@ const perMinute = (requests: number) => ({ burst: { requests, per: "1 minute" } 
 const times = <A, E, R>(count: number, effect: (n: number) => Effect.Effect<A, E, R>) =>
   Effect.forEach(Arr.range(0, count - 1), effect, { concurrency: "unbounded" })
 
+/** How an effect ended, and after how many milliseconds. */
+const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const start = yield* Clock.currentTimeMillis
+    const result = yield* Effect.either(effect)
+    return { result, took: (yield* Clock.currentTimeMillis) - start }
+  })
+
 /** Forks them one after the other, each as far as it comes. */
 const inOrder = <A, E, R>(count: number, effect: (n: number) => Effect.Effect<A, E, R>) =>
   Effect.forEach(Arr.range(0, count - 1), (n) => Effect.zipLeft(Effect.fork(effect(n)), Effect.yieldNow()))
@@ -517,6 +525,30 @@ describe("whoever waits", () => {
       yield* Fiber.join(fiber)
       yield* Fiber.join(second)
       assert.deepStrictEqual(api.arrived.map(({ at }) => at), [0, minute, 2 * minute])
+    }), api)
+  })
+
+  it.effect("for the answers of others does so no longer than its patience allows: nobody knows when they come", () => {
+    const { api } = limitedBy({ ...perMinute(100), latency: (n) => n < 49 ? 9000 : 0 })
+    return against(Effect.gen(function*() {
+      const client = parts({ limits: perMinute(100) })
+      yield* inOrder(49, () => client.get("/parts"))
+      yield* times(2, () => client.get("/parts"))
+      assert.strictEqual(yield* remaining("burst"), 49)
+      // 49 are left, or none: it shows when the first 49 are back.
+      const get = (patience: Duration.DurationInput) =>
+        timed(client.get("/parts").pipe(RetryPolicy.withPolicy(RetryPolicy.make({ patience, schedule: RetryPolicy.none }))))
+      const fibers = yield* Effect.forEach([0, "1 second", "5 seconds", "20 seconds"] as const, (patience) => Effect.fork(get(patience)))
+      yield* TestClock.adjust("10 seconds")
+      const [none, one, five, twenty] = yield* Effect.forEach(fibers, Fiber.join)
+      assert.isTrue(none !== undefined && Either.isLeft(none.result))
+      assert.strictEqual(none?.took, 0)
+      assert.isTrue(one !== undefined && Either.isLeft(one.result))
+      assert.isTrue(one !== undefined && one.took >= 1000 && one.took <= 3000, String(one?.took))
+      assert.isTrue(five !== undefined && Either.isLeft(five.result))
+      assert.isTrue(five !== undefined && five.took >= 5000 && five.took <= 7000, String(five?.took))
+      assert.isTrue(twenty !== undefined && Either.isRight(twenty.result))
+      assert.strictEqual(twenty?.took, 9000)
     }), api)
   })
 

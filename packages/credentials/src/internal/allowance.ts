@@ -36,6 +36,9 @@ const longestClosure = 86_400_000
 
 const day = 86_400_000
 
+/** How long an answer may take that decides whether there is a place. */
+const soon = 1000
+
 const isLimit = (requests: number | undefined): requests is number =>
   requests !== undefined && Number.isFinite(requests) && requests >= 1
 
@@ -186,7 +189,12 @@ export class Allowance {
       const requests = window.requests ?? Number.POSITIVE_INFINITY
       const isOver = endsAt <= opensAt
       const left = isOver ? requests : Math.max(0, window.left - kept)
-      if (position < left) continue
+      if (position < left) {
+        if (isOver || position < RateWindow.free(window) - kept) continue
+        // What is left may be for those who are on their way: it shows when they are back.
+        turn = { ...turn, at: Math.max(turn.at, Math.min(endsAt, opensAt + soon)) }
+        continue
+      }
       const further = Math.floor((position - left) / requests) + (isOver ? 1 : 0)
       const at = (isOver ? opensAt : endsAt) + further * window.period
       const isDaily = window.kind === "daily"

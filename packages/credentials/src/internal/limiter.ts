@@ -21,7 +21,7 @@ import { Allowance } from "./allowance.js"
 import type { Turn } from "./allowance.js"
 import * as RateLimitHeaders from "./rateLimitHeaders.js"
 import type { Sent } from "./rateWindow.js"
-import { Refusal, WaitingLine } from "./waitingLine.js"
+import { patienceEnds, Refusal, WaitingLine } from "./waitingLine.js"
 import type { Waiter } from "./waitingLine.js"
 
 export interface Options {
@@ -189,9 +189,9 @@ export class Limiter {
 
   /** Lets in those whose turn has come. */
   #admit(now: number): void {
-    for (const waiter of this.#line) {
+    for (let next = this.#line.first; next !== undefined; next = this.#line.first) {
       if (!this.#allowance.isFree(this.#kept, now)) break
-      this.#grant(waiter)
+      this.#grant(next)
     }
     this.#listener.changed(this)
     this.#wait(now)
@@ -199,13 +199,22 @@ export class Limiter {
 
   /** There is less than was thought: those for whom it takes too long now learn it now. */
   #review(now: number): void {
-    let position = 0
-    for (const waiter of this.#line) {
-      const turn = this.#allowance.turn(position, this.#kept, now)
-      // They have waited already, for a time that was not exact.
-      const grace = Math.max(2000, waiter.patience / 10)
-      if (turn.waits && turn.at <= waiter.joinedAt + waiter.patience + grace) position += 1
-      else this.#refuse(waiter, turn)
+    const last = this.#allowance.turn(this.#line.size - 1, this.#kept, now)
+    // Nobody waits for longer than the last: a long queue is not looked through at every reply.
+    if (!last.waits || last.at > this.#line.earliest) {
+      let position = 0
+      let earliest = Number.POSITIVE_INFINITY
+      for (const waiter of this.#line) {
+        const turn = this.#allowance.turn(position, this.#kept, now)
+        const end = patienceEnds(waiter)
+        if (!turn.waits || turn.at > end) {
+          this.#refuse(waiter, turn)
+          continue
+        }
+        position += 1
+        earliest = Math.min(earliest, end)
+      }
+      this.#line.earliest = earliest
     }
     this.#admit(now)
   }
@@ -252,7 +261,8 @@ export class Limiter {
   /** Wakes up when there may be a place for the first in line; nothing runs while nobody is. */
   #wait(now: number): void {
     if (this.#line.size > 0 && this.#clock !== undefined) {
-      return this.#alarm.set(this.#allowance.changesAt(this.#kept, now), now, this.#clock)
+      const at = Math.min(this.#allowance.changesAt(this.#kept, now), this.#line.earliest)
+      return this.#alarm.set(at, now, this.#clock)
     }
     this.#alarm.cancel()
     if (!this.#isThrottling) return

@@ -25,34 +25,52 @@ export interface Waiter {
   resume: (answer: Exit.Exit<void, Refusal | TokenEndpointUnavailable>) => void
 }
 
+/** When it has waited for longer than it said it would: it has waited already, for a time that was not exact. */
+export const patienceEnds = ({ joinedAt, patience }: Waiter): number => joinedAt + patience + Math.max(2000, patience / 10)
+
 export class WaitingLine implements Iterable<Waiter> {
-  #waiters = new Set<Waiter>()
-  /** The highest ticket that has ever been here. */
-  #latest = -1
+  /** By ticket. No two are the same: a request waits once at a time. */
+  readonly #waiters: Array<Waiter> = []
+  /** Nobody's patience ends before this; who has left may have been the one. */
+  earliest = Number.POSITIVE_INFINITY
 
   get size(): number {
-    return this.#waiters.size
+    return this.#waiters.length
   }
 
+  get first(): Waiter | undefined {
+    return this.#waiters[0]
+  }
+
+  /** All who are here now, whoever leaves meanwhile. */
   [Symbol.iterator](): IterableIterator<Waiter> {
-    return this.#waiters.values()
+    return [...this.#waiters].values()
   }
 
-  /** The number of those before it. */
+  /** The number of those before it: it may have been here, or on its way, before those who came later. */
   join(waiter: Waiter): number {
-    const before = this.#waiters.size
-    this.#waiters.add(waiter)
-    if (waiter.ticket > this.#latest) {
-      this.#latest = waiter.ticket
-      return before
-    }
-    // It has been here, or on its way, before those who came later.
-    const inOrder = [...this.#waiters].sort((left, right) => left.ticket - right.ticket)
-    this.#waiters = new Set(inOrder)
-    return inOrder.indexOf(waiter)
+    const position = this.#positionOf(waiter.ticket)
+    this.#waiters.splice(position, 0, waiter)
+    this.earliest = Math.min(this.earliest, patienceEnds(waiter))
+    return position
   }
 
   leave(waiter: Waiter): void {
-    this.#waiters.delete(waiter)
+    const position = this.#positionOf(waiter.ticket)
+    if (this.#waiters[position] === waiter) this.#waiters.splice(position, 1)
+    if (this.#waiters.length === 0) this.earliest = Number.POSITIVE_INFINITY
+  }
+
+  /** How many have a lower ticket. */
+  #positionOf(ticket: number): number {
+    let low = 0
+    let high = this.#waiters.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const waiter = this.#waiters[middle]
+      if (waiter !== undefined && waiter.ticket < ticket) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 }
