@@ -166,6 +166,25 @@ describe("requests of a product with a declared limit", () => {
     }), api)
   })
 
+  it.effect("get nothing back from a limit that is lowered and raised again, by replies that overtake each other", () => {
+    const says = (limit: number, left: number) =>
+      Fake.json({}, 200, {
+        "x-burstlimit-limit": String(limit),
+        "x-burstlimit-remaining": String(left),
+        "x-burstlimit-reset": "60"
+      })
+    const api = Fake.makeFakeApi({ "/parts": [says(10, 2), says(5, 0), says(10, 6), says(5, 0), says(10, 6)] })
+    return against(Effect.gen(function*() {
+      const seen: Array<number | undefined> = []
+      for (let n = 0; n < 5; n++) {
+        yield* parts().get("/parts").pipe(RateLimits.withoutPacing)
+        seen.push(yield* remaining("burst"))
+      }
+      // Eight of ten were used, and then one each time.
+      assert.deepStrictEqual(seen, [2, 0, 1, 0, 0])
+    }), api)
+  })
+
   it.effect("learn how long a window lasts, and that it takes longer to wait for the one after it", () => {
     const { api } = limitedBy({ burst: { requests: 2, per: "2 minutes" } })
     return against(Effect.gen(function*() {

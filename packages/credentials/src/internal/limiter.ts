@@ -286,7 +286,7 @@ export class Limiter {
         limit: kind,
         declared,
         requests: Option.fromNullable(requests),
-        remaining: Number.isFinite(left) ? Option.some(left) : Option.none(),
+        remaining: Number.isFinite(left) ? Option.some(Math.max(0, left)) : Option.none(),
         resetAt: Option.map(Option.fromNullable(endsAt), (at) => this.#dateOf(at))
       })),
       inFlight,

@@ -23,6 +23,7 @@ export interface RateWindow {
   /** The length of the window, as far as it is known. */
   period: number
 
+  /** Below 0 where the server has lowered the limit under what was used. */
   left: number
   told: number
   /** When the present window ends at the latest; `undefined` before its first request. */
@@ -142,13 +143,16 @@ const settle = (window: RateWindow): void => {
   if (window.flying === 0) window.left = Math.min(window.left, window.told)
 }
 
+/** What is sent although nothing is left is refused, and not counted. */
+const oneLess = (left: number): number => left > 0 ? left - 1 : left
+
 /** How many requests may be sent now. */
 export const free = (window: RateWindow): number => Math.min(window.left, window.told - window.flying)
 
 export const take = (window: RateWindow, now: number): void => {
   // Until the server says otherwise a window begins with its first request.
   if (window.endsAt === undefined) window.endsAt = now + window.period
-  window.left = Math.max(0, window.left - 1)
+  window.left = oneLess(window.left)
   window.sent += 1
   window.flying += 1
 }
@@ -167,7 +171,7 @@ export const land = (window: RateWindow, sent: Sent): void => {
 /** The answer said nothing, or there was none: the request may have been counted. */
 export const assumeCounted = (window: RateWindow, sent: Sent): void => {
   if (sent.number < window.first) return
-  window.told = Math.max(0, window.told - 1)
+  window.told = oneLess(window.told)
   settle(window)
 }
 
@@ -184,8 +188,9 @@ const setRequests = (window: RateWindow, requests: number | undefined): void => 
   // The limit itself was changed: what was used stays used.
   const more = window.requests === undefined ? 0 : requests - window.requests
   window.requests = requests
-  window.left = Math.min(requests, Math.max(0, window.left + more))
-  window.told = Math.min(requests, Math.max(0, window.told + more))
+  // Below nothing, where more was used than there is now: a limit that rises again does not give that back.
+  window.left = Math.min(requests, window.left + more)
+  window.told = Math.min(requests, window.told + more)
 }
 
 const lower = (window: RateWindow, remaining: number): void => {
@@ -228,7 +233,7 @@ export const learn = (
     window.endsFrom = from ?? now
   }
   if (window.heardAt === undefined) {
-    return hear(window.requests === undefined ? known : Math.min(known, Math.max(0, window.requests - window.sent)))
+    return hear(window.requests === undefined ? known : Math.min(known, window.requests - window.sent))
   }
   if (from === undefined || to === undefined) return lower(window, known)
   if (window.endsAt !== undefined && from > window.endsAt) {
