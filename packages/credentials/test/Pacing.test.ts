@@ -230,6 +230,79 @@ describe("requests of a product with a declared limit", () => {
     }), api)
   })
 
+  it.effect("go out at least once where what is declared is hardly a limit: fractions are rounded down, ages are a year", () => {
+    const api = Fake.makeFakeApi({ "/parts": Fake.reply(404) })
+    return against(Effect.gen(function*() {
+      const client = parts({ limits: { burst: { requests: 2.9, per: Duration.millis(Number.MAX_VALUE) }, daily: 1000.5 } })
+      yield* times(2, () => Effect.exit(client.get("/parts")))
+      assert.deepStrictEqual((yield* only).windows.map(({ requests }) => requests), [Option.some(2), Option.some(1000)])
+      const error = yield* Effect.flip(client.get("/parts"))
+      assert.strictEqual(error._tag === "RateLimited" && error.retryAt.epochMillis, 366 * day)
+    }), api)
+  })
+
+  it.effect("take what the server says alone for the day, where a day is declared", () => {
+    const left = { "x-ratelimit-limit": "1000", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "1800" }
+    const api = Fake.makeFakeApi({ "/parts": Fake.json({}, 200, left) })
+    return against(Effect.gen(function*() {
+      const client = parts({ limits: { ...perMinute(10), daily: 1000 } })
+      yield* client.get("/parts")
+      assert.deepStrictEqual((yield* only).windows.map(({ limit, name }) => [limit, name]), [["daily", "X-RateLimit"]])
+      assert.deepInclude({ ...(yield* Effect.flip(client.get("/parts"))) }, { _tag: "RateLimited", limit: "daily" })
+    }), api)
+  })
+
+  it.effect("know a limit of a day as soon as it resets later than in an hour", () => {
+    const says = (left: number, reset: number) =>
+      Fake.json({}, 200, { "x-ratelimit-limit": "2", "x-ratelimit-remaining": String(left), "x-ratelimit-reset": String(reset) })
+    const api = Fake.makeFakeApi({ "/parts": [says(0, 1800), says(0, 86_400)] })
+    return against(Effect.gen(function*() {
+      const client = parts()
+      yield* client.get("/parts")
+      // Half an hour before midnight it may be a limit of any kind.
+      yield* Fake.passing(client.get("/parts"), "30 minutes")
+      const error = yield* Effect.flip(client.get("/parts").pipe(RetryPolicy.withPolicy(RetryPolicy.make({ patience: "2 days" }))))
+      assert.deepInclude({ ...error }, { _tag: "RateLimited", limit: "daily" })
+      assert.deepStrictEqual(second(api), [0, 1800])
+    }), api)
+  })
+
+  it.effect("forget a limit of which the server has not spoken for a whole window", () => {
+    const says = Fake.json({}, 200, { "x-burstlimit-limit": "2", "x-burstlimit-remaining": "1", "x-burstlimit-reset": "60" })
+    const api = Fake.makeFakeApi({ "/parts": [says, Fake.ok] })
+    return against(Effect.gen(function*() {
+      const client = parts()
+      yield* client.get("/parts")
+      const fibers = yield* inOrder(8, () => client.get("/parts"))
+      yield* TestClock.adjust("2 minutes")
+      yield* Effect.forEach(fibers, Fiber.join)
+      assert.deepStrictEqual(second(api), [0, 0, 60, 60, ...Arr.replicate(120, 5)])
+      assert.deepStrictEqual((yield* only).windows, [])
+    }), api)
+  })
+
+  it.effect("keep no more than eight limits of a server that names another one at every reply", () => {
+    const names = (n: number) => Arr.makeBy(5, (i) => `"limit-${n}-${i}";r=1000;t=60`).join(", ")
+    const api = Fake.makeFakeApi({ "/parts": ({ earlier }) => Fake.json({}, 200, { "RateLimit": names(earlier) }) })
+    return against(Effect.gen(function*() {
+      yield* times(100, () => parts().get("/parts"))
+      assert.strictEqual((yield* only).windows.length, 8)
+    }), api)
+  })
+
+  it.effect("wait for no other limit than the one that is used up", () => {
+    const { api } = limitedBy({ ...perMinute(3), daily: 1000 })
+    return against(Effect.gen(function*() {
+      const client = parts({ limits: { ...perMinute(3), daily: 1000 } })
+      yield* client.get("/parts")
+      yield* TestClock.adjust("55 seconds")
+      const fibers = yield* inOrder(3, () => client.get("/parts"))
+      yield* TestClock.adjust("5 seconds")
+      yield* Effect.forEach(fibers, Fiber.join)
+      assert.deepStrictEqual(second(api), [0, 55, 55, 60])
+    }), api)
+  })
+
   for (const limits of [{ burst: { requests: 0, per: "1 minute" } }, { burst: { requests: 5, per: 0 } }, { daily: Number.NaN }] as const) {
     it.effect(`go out where what is declared makes no sense (${JSON.stringify(limits)})`, () => {
       const { api } = limitedBy({ headers: false })
@@ -464,6 +537,19 @@ describe("a request that gets no answer", () => {
   })
 })
 
+describe("a 401 that says how a limit stands", () => {
+  it.effect("was counted, under the others too", () => {
+    const api = Fake.makeFakeApi({
+      "/closed": Fake.reply(401, null, { "x-burstlimit-limit": "10", "x-burstlimit-remaining": "9", "x-burstlimit-reset": "60" })
+    })
+    return against(Effect.gen(function*() {
+      yield* Effect.exit(parts({ limits: { ...perMinute(10), daily: 50 } }).post("/closed"))
+      assert.strictEqual(yield* remaining("burst"), 9)
+      assert.strictEqual(yield* remaining("daily"), 49)
+    }), api)
+  })
+})
+
 describe("whoever waits", () => {
   it.effect("leaves the queue when interrupted, and the others keep their order", () => {
     const { api } = limitedBy(perMinute(5))
@@ -669,6 +755,34 @@ describe("whoever waits", () => {
     })
   })
 
+  it.effect("gives its place to the next when it is interrupted after its turn has come", () => {
+    const { api } = limitedBy(perMinute(1))
+    return Effect.gen(function*() {
+      const hangs = yield* Ref.make(false)
+      const good = Token.make({
+        accessToken: "t",
+        issuedAt: DateTime.unsafeMake(0),
+        expiresAt: DateTime.unsafeMake("2999-01-01T00:00:00Z")
+      })
+      const token = Effect.flatMap(Ref.getAndSet(hangs, false), (hangs) => hangs ? Effect.never : Effect.succeed(good))
+      yield* against(Effect.gen(function*() {
+        const client = parts({ limits: perMinute(1) })
+        yield* client.get("/parts")
+        const first = yield* Effect.fork(client.get("/parts"))
+        yield* settled
+        const next = yield* Effect.fork(client.get("/parts"))
+        yield* settled
+        yield* Ref.set(hangs, true)
+        yield* TestClock.adjust("1 minute")
+        assert.deepInclude(yield* only, { waiting: 1, inFlight: 0 })
+        yield* Fiber.interrupt(first)
+        yield* Fiber.join(next)
+        assert.deepInclude(yield* only, { waiting: 0, inFlight: 0 })
+        assert.deepStrictEqual(second(api), [0, 60])
+      }), api, { token })
+    })
+  })
+
   it.effect("stands in line again, before those who came later, when the gate closes while its token is fetched", () => {
     const limited = makeLimited(perMinute(2))
     const api = Fake.makeFakeApi({ "/parts": limited.answer, "/busy": Fake.reply(429, null, { "retry-after": "100" }) })
@@ -849,6 +963,66 @@ describe("a 429 that comes all the same", () => {
     }), api)
   })
 
+  it.effect("comes once for a crowd, unless a later reply asks for more", () => {
+    const busy = (seconds: number) => Fake.reply(429, null, { "retry-after": String(seconds) })
+    const api = Fake.makeFakeApi({ "/soon": busy(10), "/late": Effect.delay(busy(60), "1 second") })
+    return against(Effect.gen(function*() {
+      const client = parts({ retry: RetryPolicy.make({ schedule: RetryPolicy.none }) })
+      yield* Effect.fork(Effect.exit(client.get("/late")))
+      yield* settled
+      yield* Effect.exit(client.get("/soon"))
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual((yield* only).closedUntil, Option.some(DateTime.unsafeMake(61_000)))
+    }), api)
+  })
+
+  it.effect("comes once for a crowd, though its seconds are rounded up", () => {
+    const busy = (seconds: number) => Fake.reply(429, null, { "retry-after": String(seconds) })
+    const api = Fake.makeFakeApi({ "/slow": Effect.delay(busy(60), "2500 millis"), "/fast": Effect.delay(busy(59), "100 millis") })
+    return against(Effect.gen(function*() {
+      const client = parts({ retry: RetryPolicy.make({ schedule: RetryPolicy.none }) })
+      yield* TestClock.adjust("500 millis")
+      yield* Effect.fork(Effect.exit(client.get("/slow")))
+      yield* TestClock.adjust("600 millis")
+      yield* Effect.fork(Effect.exit(client.get("/fast")))
+      yield* TestClock.adjust("2 seconds")
+      // Both are about a window that ends at 60 seconds: one was told so at 0.9, the other at 1.1.
+      assert.deepStrictEqual((yield* only).closedUntil, Option.some(DateTime.unsafeMake(60_200)))
+    }), api)
+  })
+
+  it.effect("about one limit says nothing of when another one is reset", () => {
+    const busy = {
+      "retry-after": "10",
+      "x-burstlimit-limit": "5",
+      "x-burstlimit-remaining": "0",
+      "x-burstlimit-reset": "60",
+      "x-ratelimit-limit": "100",
+      "x-ratelimit-remaining": "0",
+      "x-ratelimit-reset": "20000"
+    }
+    const api = Fake.makeFakeApi({ "/parts": Fake.reply(429, null, busy) })
+    return against(Effect.gen(function*() {
+      yield* Effect.exit(parts({ limit: () => "burst", retry: RetryPolicy.make({ schedule: RetryPolicy.none }) }).get("/parts"))
+      assert.deepStrictEqual((yield* only).windows.map(({ limit, resetAt }) => [limit, Option.map(resetAt, DateTime.toEpochMillis)]), [
+        ["burst", Option.some(10_000)],
+        ["daily", Option.some(20_000_000)]
+      ])
+    }), api)
+  })
+
+  it.effect("about the day is about the day, whatever else is used up", () => {
+    const busy = { "retry-after": "30", "x-burstlimit-limit": "5", "x-burstlimit-remaining": "0", "x-burstlimit-reset": "60" }
+    const api = Fake.makeFakeApi({ "/parts": Fake.reply(429, null, busy) })
+    return against(Effect.gen(function*() {
+      const client = parts({ limit: () => "daily", retry: RetryPolicy.make({ schedule: RetryPolicy.none }) })
+      yield* Effect.exit(client.get("/parts"))
+      const error = yield* Effect.flip(client.get("/parts"))
+      assert.deepInclude({ ...error }, { _tag: "RateLimited", limit: "daily" })
+      assert.strictEqual(api.arrived.length, 1)
+    }), api)
+  })
+
   it.effect("that asks for a year is obeyed for a day", () => {
     const api = Fake.makeFakeApi({ "/parts": [Fake.reply(429, null, { "retry-after": "31536000" }), Fake.ok] })
     return against(Effect.gen(function*() {
@@ -1017,6 +1191,38 @@ describe("a clock", () => {
       }), api)
     })
   }
+
+  it.effect("that is put back keeps a gate closed for no longer than was asked for", () => {
+    const api = Fake.makeFakeApi({ "/parts": [Fake.reply(429, null, { "retry-after": "60" }), Fake.ok] })
+    return Effect.gen(function*() {
+      const { off, show } = yield* shown
+      yield* against(Effect.gen(function*() {
+        const get = parts({ retry: RetryPolicy.make({ patience: "90 seconds", schedule: RetryPolicy.none }) }).get("/parts").pipe(Effect.withClock(show))
+        yield* Effect.exit(get)
+        const waiting = yield* Effect.fork(get)
+        yield* TestClock.adjust("40 seconds")
+        // Nobody looks at it before the gate opens: it shows 30 seconds then.
+        off.millis = -30_000
+        yield* TestClock.adjust("20 seconds")
+        yield* Fiber.join(waiting)
+        assert.strictEqual(api.arrived.length, 2)
+      }), api)
+    })
+  })
+
+  it.effect("that is put back is the one by which it is said when to come back", () => {
+    const api = Fake.makeFakeApi({ "/parts": Fake.reply(404) })
+    return against(Effect.gen(function*() {
+      yield* TestClock.setTime(20 * 365 * day)
+      const get = parts({ limits: perMinute(1), retry: RetryPolicy.make({ patience: 0 }) }).get("/parts")
+      yield* Effect.exit(get)
+      yield* TestClock.setTime(365 * day)
+      const error = yield* Effect.flip(get)
+      assert.strictEqual(error._tag === "RateLimited" && error.retryAt.epochMillis, 365 * day + minute)
+      const resetAt = (yield* only).windows.map(({ resetAt }) => Option.map(resetAt, DateTime.toEpochMillis))
+      assert.deepStrictEqual(resetAt, [Option.some(365 * day + minute)])
+    }), api)
+  })
 
   it.effect("that is put back while requests wait wakes them all the same, as soon as another request shows it", () => {
     const api = Fake.makeFakeApi({ "/parts": Fake.reply(404) })
