@@ -408,6 +408,23 @@ describe("the order of replies", () => {
     }), api)
   })
 
+  it.effect("does not matter where seconds are rounded: no window seems to be another one", () => {
+    const { api } = limitedBy({ ...perMinute(10), latency: (n) => n === 1 ? 1000 : 0 })
+    return against(Effect.gen(function*() {
+      const client = parts({ limits: perMinute(10) })
+      yield* client.get("/parts")
+      yield* TestClock.adjust("900 millis")
+      yield* Effect.fork(client.get("/parts"))
+      yield* TestClock.adjust("100 millis")
+      yield* client.get("/parts")
+      assert.strictEqual(yield* remaining("burst"), 7)
+      // It was told 60 seconds, 0.9 after the window began, and the one before it 59.
+      yield* TestClock.adjust("900 millis")
+      assert.deepInclude(yield* only, { inFlight: 0 })
+      assert.strictEqual(yield* remaining("burst"), 7)
+    }), api)
+  })
+
   it.effect("leaves requests that are on their way to be counted: another process has used what they might take", () => {
     const { api, limited } = limitedBy({ ...perMinute(120), latency: (n) => n === 0 ? 1000 : 2000 })
     return against(Effect.gen(function*() {
@@ -477,6 +494,21 @@ describe("a request that gets no answer", () => {
     return against(Effect.gen(function*() {
       yield* times(3, () => Effect.exit(parts({ retry, limits: perMinute(10) }).get("/parts")))
       assert.strictEqual(yield* remaining("burst"), 10)
+    }), api)
+  })
+
+  it.effect("is not given back to a window that began after it", () => {
+    const { limited } = limitedBy(perMinute(10))
+    const api = Fake.makeFakeApi({ "/parts": limited.answer, "/down": Effect.delay(Fake.dropped("ECONNREFUSED"), "70 seconds") })
+    const retry = RetryPolicy.make({ schedule: RetryPolicy.none })
+    return against(Effect.gen(function*() {
+      const client = parts({ retry, limits: perMinute(10) })
+      yield* Effect.fork(Effect.exit(client.get("/down")))
+      yield* TestClock.adjust("65 seconds")
+      yield* client.get("/parts")
+      yield* TestClock.adjust("5 seconds")
+      assert.deepInclude(yield* only, { inFlight: 0 })
+      assert.strictEqual(yield* remaining("burst"), 9)
     }), api)
   })
 
@@ -1419,6 +1451,26 @@ describe("what can be seen", () => {
       assert.strictEqual(waiting, 0)
       assert.deepInclude(windows[0], { remaining: Option.some(5), resetAt: Option.none() })
     }), api)
+  })
+
+  it.effect("has no secret in it, whatever a server calls its limits", () => {
+    const accessToken = `secret-${"0123456789".repeat(12)}`
+    const token = Token.make({
+      accessToken,
+      issuedAt: DateTime.unsafeMake(0),
+      expiresAt: DateTime.unsafeMake("2999-01-01T00:00:00Z")
+    })
+    const named = `"key ${accessToken}";r=5;t=60, "${btoa(accessToken)}";r=5;t=60, "${"long".repeat(50)}";r=5;t=60`
+    const api = Fake.makeFakeApi({ "/parts": Fake.json({}, 200, { "RateLimit": named }) })
+    return against(Effect.gen(function*() {
+      yield* parts({ limits: perMinute(10) }).get("/parts")
+      yield* parts().get("/parts")
+      assert.deepStrictEqual((yield* only).windows.map(({ name, remaining }) => [name, remaining]), [
+        ["key <redacted>", Option.some(4)],
+        ["<redacted>", Option.some(4)],
+        ["long".repeat(16), Option.some(4)]
+      ])
+    }), api, { token: Effect.succeed(token) })
   })
 
   it.effect("is every change: how it stands first, then each product that moved, and the last state always", () => {

@@ -170,6 +170,7 @@ export class Allowance {
     const assumed = this.windows.find((window) => window.declared && window.kind === kind)
     if (assumed !== undefined) {
       assumed.name = reading.name
+      assumed.label = sent.shown(reading.name)
       return assumed
     }
     if (this.windows.length >= mostWindows) return undefined

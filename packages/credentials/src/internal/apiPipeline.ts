@@ -135,12 +135,13 @@ export const make = <R>(options: Options<R>) => {
   const sendTimed = (
     { client, credentials: { secretHeaders }, memory }: Run,
     request: HttpClientRequest.HttpClientRequest,
+    token: Token.Token,
     place: Place
   ): Effect.Effect<
     HttpClientResponse.HttpClientResponse,
     HttpClientError.HttpClientError | Failure.TimedOut | Send.GateClosed
   > => {
-    const sent = Send.sendThrough(new Pass(memory.limiter, place), client, request, secretHeaders)
+    const sent = Send.sendThrough(new Pass(memory.limiter, place, request, token, secretHeaders), client, request, secretHeaders)
     return timeout === undefined
       ? sent
       : Effect.timeoutFail(sent, { duration: timeout, onTimeout: () => new Failure.TimedOut() })
@@ -176,7 +177,7 @@ export const make = <R>(options: Options<R>) => {
     token: Token.Token,
     place: Place
   ): Answer<E, R> =>
-    Effect.matchEffect(sendTimed(run, authorised, place), {
+    Effect.matchEffect(sendTimed(run, authorised, token, place), {
       onFailure: (error) => {
         // It closed while the token was fetched.
         if (error._tag === "GateClosed") return inTurn(run, it, place)

@@ -281,8 +281,8 @@ export class Limiter {
     return {
       ...this.#about,
       provider: this.#listener.provider,
-      windows: windows.map(({ declared, endsAt, kind, left, name, requests }) => ({
-        name,
+      windows: windows.map(({ declared, endsAt, kind, label, left, requests }) => ({
+        name: label,
         limit: kind,
         declared,
         requests: Option.fromNullable(requests),

@@ -34,9 +34,6 @@ const day = 86_400_000
 /** Nobody is told to wait longer than this by a header: a value beyond it is a mistake. */
 const longest = 31 * day
 
-/** It is shown, and may be whatever a server likes. */
-const longestName = 64
-
 const isDaily = (millis: number | undefined): boolean => millis !== undefined && millis > hour
 
 /** By hand: this is read at every reply, and a pattern takes several times as long. */
@@ -147,7 +144,7 @@ const policies = (text: string | undefined): ReadonlyArray<Policy> =>
     if (member.key !== undefined || (unit !== undefined && unit !== "requests")) return []
     const seconds = count(member.parameters.get("w"))
     return [{
-      name: typeof member.value === "string" ? member.value.slice(0, longestName) : undefined,
+      name: typeof member.value === "string" ? member.value : undefined,
       requests: quota(typeof member.value === "number" ? count(member.value) : count(member.parameters.get("q"))),
       window: seconds === undefined || seconds === 0 ? undefined : within(seconds * second, longest)
     }]
@@ -198,10 +195,9 @@ const drafts = (headers: Headers.Headers, now: number): ReadonlyArray<Reading> =
     const remaining = count(parameters.get("r"))
     if (key !== undefined || typeof value !== "string" || remaining === undefined) continue
     const seconds = count(parameters.get("t"))
-    const policy = value.slice(0, longestName)
     add(
-      policy,
-      known.find(({ name }) => name === policy),
+      value,
+      known.find(({ name }) => name === value),
       undefined,
       remaining,
       seconds === undefined ? undefined : within(seconds * second, longest)

@@ -14,7 +14,10 @@
 import type { Reading } from "./rateLimitHeaders.js"
 
 export interface RateWindow {
+  /** As the server calls it, word for word: by this its readings are known. */
   name: string
+  /** The same as it may be shown. */
+  label: string
   kind: "burst" | "daily"
   /** Assumed by the program; no server has said it. */
   declared: boolean
@@ -53,6 +56,8 @@ export interface Sent {
   /** Requests of one product are numbered from 0. */
   number: number
   at: number
+  /** A name that the server gave in its reply, without the secrets of the request. */
+  readonly shown: (name: string) => string
 }
 
 /** Seconds are rounded by the server, in its reset as in its `Date`. */
@@ -69,7 +74,7 @@ const day = 86_400_000
 const begin = (requests: number | undefined): number => requests ?? Number.POSITIVE_INFINITY
 
 const make = (
-  options: Pick<RateWindow, "name" | "kind" | "declared" | "requests" | "period" | "first" | "sent" | "flying">,
+  options: Pick<RateWindow, "name" | "label" | "kind" | "declared" | "requests" | "period" | "first" | "sent" | "flying">,
   now: number
 ): RateWindow => ({
   ...options,
@@ -85,7 +90,7 @@ const make = (
 })
 
 export const declare = (kind: RateWindow["kind"], requests: number, period: number): RateWindow =>
-  make({ name: kind, kind, declared: true, requests, period, first: 0, sent: 0, flying: 0 }, 0)
+  make({ name: kind, label: kind, kind, declared: true, requests, period, first: 0, sent: 0, flying: 0 }, 0)
 
 /** A limit that nobody knew of, with the reply to `sent`; `flying` other requests are on their way. */
 export const discover = (
@@ -99,6 +104,7 @@ export const discover = (
   const period = reading.window ?? Math.max(reading.resetAfter ?? (kind === "daily" ? day : minute), second)
   const window = make({
     name: reading.name,
+    label: sent.shown(reading.name),
     kind,
     declared: false,
     requests: reading.requests,
