@@ -948,6 +948,46 @@ describe("a 429 that comes all the same", () => {
     }), api)
   })
 
+  it.effect("is waited for in the queue: who was answered with it goes before those who came later", () => {
+    const { api, limited } = limitedBy({ ...perMinute(10), latency: () => 100 })
+    return against(Effect.gen(function*() {
+      yield* limited.use(10)
+      const client = parts({ limits: perMinute(10), retry: RetryPolicy.make({ patience: "3 minutes" }) })
+      const get = (n: number) => client.get("/parts", { headers: { "x-number": String(n) } })
+      const first = yield* Effect.fork(get(0))
+      yield* TestClock.adjust("200 millis")
+      const fibers = yield* inOrder(12, (n) => get(n + 1))
+      yield* TestClock.adjust("3 minutes")
+      yield* Effect.forEach([first, ...fibers], Fiber.join)
+      assert.deepStrictEqual(
+        api.arrived.map(({ headers }) => Number(headers["x-number"])),
+        [0, ...Arr.range(0, 12)]
+      )
+      assert.deepStrictEqual(second(api).map(Math.floor), [0, ...Arr.replicate(60, 10), ...Arr.replicate(120, 3)])
+    }), api)
+  })
+
+  it.effect("about the day is waited for by whoever got it alone, where that is a matter of seconds", () => {
+    const api = Fake.makeFakeApi({ "/parts": [Fake.reply(429, null, { "retry-after": "30" }), Fake.ok] })
+    return against(Effect.gen(function*() {
+      const client = parts({ limit: () => "daily" })
+      const first = yield* Effect.fork(client.get("/parts"))
+      yield* settled
+      assert.deepInclude({ ...(yield* Effect.flip(client.get("/parts"))) }, { _tag: "RateLimited", limit: "daily" })
+      yield* TestClock.adjust("30 seconds")
+      yield* Fiber.join(first)
+      assert.deepStrictEqual(second(api), [0, 30])
+    }), api)
+  })
+
+  it.effect("is slept for, and no more is sent meanwhile, where pacing is left out", () => {
+    const api = Fake.makeFakeApi({ "/parts": [Fake.reply(429, null, { "retry-after": "30" }), Fake.ok] })
+    return against(Effect.gen(function*() {
+      yield* Fake.passing(parts().get("/parts").pipe(RateLimits.withoutPacing), "30 seconds")
+      assert.deepStrictEqual(second(api), [0, 30])
+    }), api)
+  })
+
   it.effect("is waited for as its Retry-After says, not as its other headers do", () => {
     const busy = { "retry-after": "10", "x-burstlimit-limit": "5", "x-burstlimit-remaining": "0", "x-burstlimit-reset": "60" }
     const api = Fake.makeFakeApi({ "/parts": [Fake.reply(429, null, busy), Fake.ok] })

@@ -36,6 +36,9 @@ const longestClosure = 86_400_000
 
 const day = 86_400_000
 
+/** `Retry-After` is in whole seconds. */
+const rounding = 1000
+
 /** How long an answer may take that decides whether there is a place. */
 const soon = 1000
 
@@ -150,7 +153,7 @@ export class Allowance {
   /** A 429 that came all the same: others use the account too, or nobody had told us. */
   #close(sent: RateWindow.Sent, limit: Limit, retryAfter: number, now: number): boolean {
     // A late answer to a request of the same crowd says the same thing again; seconds are rounded up.
-    if (sent.at <= this.#closedAt && sent.at + retryAfter - 1000 <= this.closedUntil) return false
+    if (sent.at <= this.#closedAt && sent.at + retryAfter - rounding <= this.closedUntil) return false
     this.closedUntil = now + retryAfter
     this.#closedAt = now
     this.#closedBy = limit
@@ -177,6 +180,11 @@ export class Allowance {
     const window = RateWindow.discover(reading, kind, sent, this.#next, this.inFlight, now)
     this.windows = [...this.windows, window]
     return window
+  }
+
+  /** Whether a 429 has closed the gate for as long, and one may wait for that. */
+  isClosedFor(wait: number, now: number): boolean {
+    return this.closedUntil > now && this.closedUntil >= now + wait - rounding && this.#closedBy !== "daily"
   }
 
   /** When it is the turn of somebody with `position` others before them, and `kept` places given away. */

@@ -18,6 +18,7 @@ import type { ApiClientError, RateLimited } from "../ApiError.js"
 import type { Credentials } from "../Credentials.js"
 import { ForeignOrigin } from "../CredentialsError.js"
 import type { CredentialsError } from "../CredentialsError.js"
+import * as RateLimits from "../RateLimits.js"
 import * as RetryPolicy from "../RetryPolicy.js"
 import * as Token from "../Token.js"
 import * as Failure from "./apiFailure.js"
@@ -277,6 +278,18 @@ export const make = <R>(options: Options<R>) => {
       return false
     })
 
+  /**
+   * After a 429. Where the gate is closed for as long it is waited for in the
+   * queue, before all who came later: they would take every place at its opening.
+   */
+  const afterTooMany = (run: Run, wait: number): Effect.Effect<void> =>
+    Effect.gen(function*() {
+      const now = yield* Clock.currentTimeMillis
+      if (isPaced && (yield* RateLimits.isPaced) && run.memory.limiter.isClosedFor(wait, now)) return
+      yield* Metric.update(Metric.tagged(Metrics.rateLimitWaits, "product", product), 1)
+      yield* Effect.sleep(wait)
+    })
+
   /** The Schedule begins here: a request that succeeds at once never builds one. */
   const onFirstFailed: OnFailed<ApiClientError, R> = (run, first) =>
     Option.isNone(first.retry)
@@ -294,10 +307,7 @@ export const make = <R>(options: Options<R>) => {
           ),
           retryable: (failure) => failure.retry,
           giveUp: (failure) => Effect.fail(failure.error),
-          onWait: (failure) =>
-            failure.error._tag === "RateLimited"
-              ? Metric.update(Metric.tagged(Metrics.rateLimitWaits, "product", product), 1)
-              : Effect.void
+          rest: (failure, wait) => failure.error._tag === "RateLimited" ? afterTooMany(run, wait) : Effect.sleep(wait)
         })
       })
 

@@ -75,6 +75,11 @@ export class Limiter {
     return this.#ended || (this.#line.size === 0 && this.#allowance.isFree(this.#kept, this.#time(clock)))
   }
 
+  /** Whether whoever waits in line waits for a 429 to pass, and for about so many milliseconds. */
+  isClosedFor(wait: number, clock: number): boolean {
+    return !this.#ended && this.#allowance.isClosedFor(wait, this.#time(clock))
+  }
+
   /** Takes a place for one request; `false` where it has to wait, or to wait again. */
   enter(sent: Sent, waiter: Waiter | undefined, unpaced: boolean, clock: number): boolean {
     const now = this.#time(clock)

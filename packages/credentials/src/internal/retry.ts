@@ -46,7 +46,8 @@ export const repeat = <A, E, R, F, R2>(options: {
   readonly attempt: Effect.Effect<A, F, R>
   /** `now`: milliseconds since the epoch. */
   readonly giveUp: (failure: F, now: number) => Effect.Effect<A, E>
-  readonly onWait?: ((failure: F) => Effect.Effect<void>) | undefined
+  /** Waits for so many milliseconds, or sees to it that somebody else does; sleeps by default. */
+  readonly rest?: ((failure: F, wait: number) => Effect.Effect<void>) | undefined
 }): Effect.Effect<A, E, R | R2> => {
   const { budget, policy, startedAt } = options
   const loop = (failure: F, state: unknown): Effect.Effect<A, E, R | R2> =>
@@ -63,8 +64,7 @@ export const repeat = <A, E, R, F, R2>(options: {
       const inTime = wait <= Duration.toMillis(policy.patience) &&
         now + wait - startedAt <= Duration.toMillis(policy.deadline)
       if (!inTime || !take(budget, policy.budget, now)) return yield* options.giveUp(failure, now)
-      if (options.onWait !== undefined) yield* options.onWait(failure)
-      return yield* Effect.sleep(wait).pipe(
+      return yield* (options.rest === undefined ? Effect.sleep(wait) : options.rest(failure, wait)).pipe(
         Effect.zipRight(options.attempt),
         Effect.catchAll((again) => loop(again, next))
       )
