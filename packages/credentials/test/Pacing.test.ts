@@ -198,6 +198,45 @@ describe("requests of a product with a declared limit", () => {
     }), api)
   })
 
+  it.effect("know that a window is as long as the longest wait for its end", () => {
+    const { api } = limitedBy(perMinute(2))
+    return against(Effect.gen(function*() {
+      const client = parts({ retry: RetryPolicy.make({ patience: "40 seconds" }) })
+      yield* client.get("/parts")
+      yield* TestClock.adjust("55 seconds")
+      yield* client.get("/parts")
+      const fibers = yield* inOrder(2, () => client.get("/parts"))
+      yield* settled
+      const error = yield* Effect.flip(client.get("/parts"))
+      assert.strictEqual(error._tag === "RateLimited" && error.retryAt.epochMillis, 2 * minute)
+      yield* TestClock.adjust("5 seconds")
+      yield* Effect.forEach(fibers, Fiber.join)
+    }), api)
+  })
+
+  it.effect("go out at once, and together, as soon as a limit is raised", () => {
+    const says = (limit: number, left: number) =>
+      Fake.json({}, 200, { "x-burstlimit-limit": String(limit), "x-burstlimit-remaining": String(left), "x-burstlimit-reset": "60" })
+    const api = Fake.makeFakeApi({ "/parts": [says(2, 1), says(10, 8), Fake.hanging] })
+    return against(Effect.gen(function*() {
+      const client = parts()
+      yield* client.get("/parts")
+      yield* client.get("/parts")
+      yield* inOrder(9, () => client.get("/parts"))
+      yield* settled
+      assert.strictEqual(api.arrived.length, 10)
+    }), api)
+  })
+
+  it.effect("that went out before anything was known are counted once it is", () => {
+    const { api } = limitedBy({ ...perMinute(10), latency: (n) => n === 0 ? 0 : 5000 })
+    return against(Effect.gen(function*() {
+      yield* inOrder(8, () => parts().get("/parts"))
+      yield* settled
+      assert.strictEqual(yield* remaining("burst"), 2)
+    }), api)
+  })
+
   it.effect("wait no more once a success has said nothing of limits", () => {
     const { api } = limitedBy({ headers: false })
     return against(Effect.gen(function*() {
@@ -367,6 +406,39 @@ describe("the order of replies", () => {
     }), api)
   })
 
+  it.effect("does not matter across windows where replies say nothing of their end", () => {
+    const { limited } = limitedBy(perMinute(10))
+    const silent = Effect.map(limited.answer({ method: "", url: "", path: "", headers: {}, body: "", at: 0, redirect: undefined, earlier: 0 }), (response) => {
+      response.headers.delete("x-burstlimit-reset")
+      return response
+    })
+    const api = Fake.makeFakeApi({ "/parts": silent, "/slow": Effect.tap(silent, () => Effect.sleep("70 seconds")) })
+    return against(Effect.gen(function*() {
+      const client = parts({ limits: perMinute(10) })
+      yield* inOrder(9, () => client.get("/parts"))
+      yield* Effect.fork(client.get("/slow"))
+      yield* TestClock.adjust("61 seconds")
+      yield* client.get("/parts")
+      yield* TestClock.adjust("9 seconds")
+      assert.deepInclude(yield* only, { inFlight: 0 })
+      assert.strictEqual(yield* remaining("burst"), 9)
+    }), api)
+  })
+
+  it.effect("shows when the server has thought anew of the end of a window", () => {
+    const says = (reset: number) =>
+      Fake.json({}, 200, { "x-burstlimit-limit": "2", "x-burstlimit-remaining": "0", "x-burstlimit-reset": String(reset) })
+    const api = Fake.makeFakeApi({ "/parts": [says(600), says(10), Fake.ok] })
+    return against(Effect.gen(function*() {
+      const client = parts()
+      yield* client.get("/parts")
+      yield* TestClock.adjust("1 second")
+      yield* client.get("/parts").pipe(RateLimits.withoutPacing)
+      yield* Fake.passing(client.get("/parts"), "10 seconds")
+      assert.deepStrictEqual(second(api), [0, 1, 11])
+    }), api)
+  })
+
   it.effect("shows when the server's window began before ours: what it says is about the new one", () => {
     // The first reply is late, so that the window seems to end five seconds after it does.
     const { api, limited } = limitedBy({ ...perMinute(10), aligned: true, latency: (n) => n === 0 ? 5000 : 0 })
@@ -425,11 +497,11 @@ describe("the order of replies", () => {
     }), api)
   })
 
-  it.effect("leaves requests that are on their way to be counted: another process has used what they might take", () => {
+  for (const limits of [perMinute(120), undefined]) it.effect(`leaves requests that are on their way to be counted: another process has used what they might take (${limits === undefined ? "nothing" : "a limit"} declared)`, () => {
     const { api, limited } = limitedBy({ ...perMinute(120), latency: (n) => n === 0 ? 1000 : 2000 })
     return against(Effect.gen(function*() {
       yield* limited.use(60)
-      const client = parts({ limits: perMinute(120) })
+      const client = parts({ limits })
       const first = yield* inOrder(50, () => client.get("/parts"))
       yield* TestClock.adjust("1500 millis")
       // One reply said that 59 are left, and 49 of ours may not have been counted.
@@ -1063,6 +1135,22 @@ describe("a 429 that comes all the same", () => {
     }), api)
   })
 
+  it.effect("with both limits used up is about the day", () => {
+    const busy = {
+      "retry-after": "100",
+      "x-burstlimit-limit": "5",
+      "x-burstlimit-remaining": "0",
+      "x-ratelimit-limit": "100",
+      "x-ratelimit-remaining": "0"
+    }
+    const api = Fake.makeFakeApi({ "/parts": Fake.reply(429, null, busy) })
+    return against(Effect.gen(function*() {
+      const client = parts({ retry: RetryPolicy.make({ schedule: RetryPolicy.none }) })
+      for (let n = 0; n < 2; n++) assert.deepInclude({ ...(yield* Effect.flip(client.get("/parts"))) }, { _tag: "RateLimited", limit: "daily" })
+      assert.strictEqual(api.arrived.length, 1)
+    }), api)
+  })
+
   it.effect("about one limit says nothing of when another one is reset", () => {
     const busy = {
       "retry-after": "10",
@@ -1151,9 +1239,21 @@ describe("every request of a request", () => {
     }), api)
   })
 
-  it.effect("that is tried again waits no longer than the deadline of its policy, which begins with the first attempt", () => {
-    const { limited } = limitedBy(perMinute(1))
+  it.effect("that is tried again waits no longer than its patience", () => {
+    const { limited } = limitedBy(perMinute(2))
     const api = Fake.makeFakeApi({ "/parts": limited.answer, "/flaky": Fake.reply(503) })
+    return against(Effect.gen(function*() {
+      const client = parts({ limits: perMinute(2), retry: RetryPolicy.make({ patience: "10 seconds" }) })
+      yield* client.get("/parts")
+      const error = yield* Fake.passing(Effect.flip(client.get("/flaky")), "10 seconds")
+      assert.deepInclude({ ...error }, { _tag: "RateLimited", limit: "burst" })
+      assert.strictEqual(api.arrived.length, 2)
+    }), api)
+  })
+
+  for (const [how, failing] of [["an answer", Fake.reply(503)], ["no answer", Fake.dropped()]] as const) it.effect(`that is tried again after ${how} waits no longer than the deadline of its policy, which begins with the first attempt`, () => {
+    const { limited } = limitedBy(perMinute(1))
+    const api = Fake.makeFakeApi({ "/parts": limited.answer, "/flaky": failing })
     return against(Effect.gen(function*() {
       const client = parts({ limits: perMinute(1), retry: RetryPolicy.make({ patience: "3 minutes", deadline: "90 seconds" }) })
       yield* client.get("/parts")
@@ -1555,6 +1655,49 @@ describe("what can be seen", () => {
         RateLimitEvent.Exceeded({ identity, product: "Parts", limit: "burst", retryAt: Option.some(DateTime.unsafeMake(2 * minute)) })
       ])
       assert.deepStrictEqual(limited.statuses, [200, 200, 200, 200, 429])
+    }), api)
+  })
+
+  it.effect("skips states for whoever watches slowly, and is not behind when it reads again", () => {
+    const { api } = limitedBy(perMinute(1000))
+    return against(Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const seen = yield* Ref.make<ReadonlyArray<RateLimits.Snapshot>>([])
+      yield* Effect.fork(Stream.runForEach(RateLimits.changes(Acme), (it) =>
+        Effect.zipRight(Deferred.await(gate), Ref.update(seen, Arr.append(it)))))
+      yield* settled
+      yield* times(100, () => parts().get("/parts"))
+      yield* settled
+      yield* Deferred.succeed(gate, void 0)
+      yield* settled
+      const states = yield* Ref.get(seen)
+      assert.isAtMost(states.length, 3)
+      assert.deepStrictEqual(Arr.last(states).pipe(Option.map(({ windows }) => windows.map(({ remaining }) => remaining))), Option.some([Option.some(900)]))
+    }), api)
+  })
+
+  it.effect("loses the oldest events for whoever reads slowly", () => {
+    const api = Fake.makeFakeApi({ "/parts": Fake.reply(429, null, { "retry-after": "30" }) })
+    return against(Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const seen = yield* Ref.make<ReadonlyArray<RateLimitEvent.RateLimitEvent>>([])
+      yield* Effect.fork(Stream.runForEach(RateLimits.events(Acme), (it) =>
+        Effect.zipRight(Deferred.await(gate), Ref.update(seen, Arr.append(it)))))
+      yield* settled
+      const client = parts({ pacing: false, retry: RetryPolicy.make({ schedule: RetryPolicy.none }) })
+      for (let n = 0; n < 200; n++) {
+        yield* Effect.exit(client.get("/parts"))
+        yield* TestClock.adjust("1 second")
+      }
+      yield* Deferred.succeed(gate, void 0)
+      yield* settled
+      const events = yield* Ref.get(seen)
+      assert.isAtMost(events.length, 70)
+      const { identity } = yield* Acme
+      assert.deepStrictEqual(
+        Arr.last(events),
+        Option.some(RateLimitEvent.Exceeded({ identity: identity.hash, product: "Parts", limit: "unknown", retryAt: Option.some(DateTime.unsafeMake(229_000)) }))
+      )
     }), api)
   })
 

@@ -62,6 +62,7 @@ describe("X-RateLimit and X-BurstLimit", () => {
       "X-RateLimit-ResetTime": "2025-06-02T09:01:00Z"
     }, 60_000],
     ["a number of no known size", { "X-RateLimit-Reset": "99999999" }, undefined],
+    ["a number of no known size, that is a date of 1985 by the way", { "X-RateLimit-Reset": "500000000" }, undefined],
     ["a year", { "X-RateLimit-Reset": String(366 * 86_400) }, undefined],
     ["a Unix time in years", { "X-RateLimit-Reset": String(seconds + 366 * 86_400) }, undefined],
     ["a 31st of February", { "X-RateLimit-ResetTime": "2025-02-99T09:01:00Z" }, undefined],
@@ -172,6 +173,21 @@ describe("RateLimit and RateLimit-Policy", () => {
       "RateLimit-Remaining": "900",
       "RateLimit-Reset": "30"
     }, [reading({ ...daily, name: "RateLimit" })]],
+    ["are read as the older drafts have them, with the limit in the policy alone", {
+      "RateLimit-Policy": "100;w=60",
+      "RateLimit-Remaining": "17",
+      "RateLimit-Reset": "42"
+    }, [reading({ ...burst, name: "RateLimit" })]],
+    ["of two drafts are read by the newer", {
+      "RateLimit-Policy": `"burst";q=100;w=60`,
+      "RateLimit": `"burst";r=17;t=42`,
+      "RateLimit-Remaining": "17",
+      "RateLimit-Reset": "42"
+    }, [burst]],
+    ["may tell by its name alone that it is about a day", { "RateLimit": `"daily";r=3` }, [
+      reading({ name: "daily", kind: "daily", remaining: 3 })
+    ]],
+    ["may have a name with quotes in it", { "RateLimit": `"a \\"b\\" c";r=3` }, [reading({ name: `a "b" c`, remaining: 3 })]],
     ["of a quota of nothing say nothing of it", {
       "RateLimit-Policy": `"burst";q=0;w=0`,
       "RateLimit": `"burst";r=0;t=1`
