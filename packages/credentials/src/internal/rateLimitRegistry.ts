@@ -40,9 +40,15 @@ class Registry implements RateLimits {
     }
   }
 
-  #join<A>(readers: Set<Reader<A>>, reader: Reader<A>): Effect.Effect<Reader<A>, never, Scope.Scope> {
+  /** `first` is what it gets before all else, in the same step: nothing is missed between. */
+  #join<A>(
+    readers: Set<Reader<A>>,
+    reader: Reader<A>,
+    first: Iterable<A> = []
+  ): Effect.Effect<Reader<A>, never, Scope.Scope> {
     return Effect.acquireRelease(
       Effect.sync(() => {
+        for (const value of first) reader.push(value)
         if (this.#ended) reader.end()
         else readers.add(reader)
         return reader
@@ -64,8 +70,7 @@ class Registry implements RateLimits {
         pending.add(limiter)
         emit.single(limiter)
       }
-      for (const limiter of this.#limiters.values()) push(limiter)
-      return this.#join(this.#watchers, { push, end: emit.end })
+      return this.#join(this.#watchers, { push, end: emit.end }, this.#limiters.values())
     }).pipe(
       Stream.mapEffect((limiter) => {
         pending.delete(limiter)

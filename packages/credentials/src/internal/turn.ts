@@ -82,6 +82,7 @@ export const inTurn = <A, E, R>(
       const waiter = limiter.waiter(run.ticket, Math.min(longest, left), now)
       return yield* Effect.ensuring(
         wait(product, limiter, run, waiter, go),
-        Effect.map(Clock.currentTimeMillis, (now) => limiter.leave(waiter, now))
+        // Read in the step that uses it: a time that is late by then would look like a clock put back.
+        Effect.clockWith((clock) => Effect.sync(() => limiter.leave(waiter, clock.unsafeCurrentTimeMillis())))
       )
     })
