@@ -220,23 +220,51 @@ describe("any headers", () => {
     FastCheck.constantFrom("", " ", "NaN", "-0", "Infinity", "2025-06-02T09:01:00Z", new Date(now).toUTCString(), "\u0000", "0,0"),
     FastCheck.string({ maxLength: 20 })
   )
-  const parameter = FastCheck.tuple(FastCheck.constantFrom("r", "t", "q", "w", "qu", "x"), bare).map(([key, value]) => `;${key}=${value}`)
-  const structured = FastCheck.array(
+  const count = FastCheck.nat({ max: 5000 }).map(String)
+  const time = FastCheck.oneof(
+    FastCheck.nat({ max: 100_000 }).map(String),
+    FastCheck.integer({ min: -4_000_000, max: 4_000_000 }).map((off) => String(seconds + off)),
+    FastCheck.integer({ min: -40 * day, max: 40 * day }).map((off) => String(now + off)),
+    FastCheck.integer({ min: -40 * day, max: 40 * day }).map((off) => new Date(now + off).toISOString()),
+    FastCheck.integer({ min: -40 * day, max: 40 * day }).map((off) => new Date(now + off).toUTCString())
+  )
+  /** Mostly what a server means to say, and often enough not. */
+  const mostly = (sound: FastCheck.Arbitrary<string>, weight = 4) =>
+    FastCheck.oneof({ weight, arbitrary: sound }, { weight: 1, arbitrary: bare })
+  const member = (...keys: ReadonlyArray<string>) =>
     FastCheck.tuple(
-      FastCheck.constantFrom(`"burst"`, `"daily"`, "burst", "100", "limit=5", "remaining=5", "reset=5", `"`),
-      FastCheck.array(parameter, { maxLength: 4 })
-    ).map(([name, parameters]) => name + parameters.join("")),
-    { maxLength: 4 }
-  ).map((members) => members.join(", "))
-  const names = [
-    ...["x-ratelimit", "x-burstlimit", "ratelimit"].flatMap((prefix) =>
-      ["-limit", "-remaining", "-reset", "-resettime"].map((suffix) => prefix + suffix)
-    ),
-    "ratelimit",
-    "ratelimit-policy",
-    "date"
-  ]
-  const soup = FastCheck.dictionary(FastCheck.constantFrom(...names), FastCheck.oneof(bare, structured))
+      FastCheck.constantFrom(`"burst"`, `"daily"`, "burst", "100"),
+      FastCheck.array(FastCheck.tuple(FastCheck.constantFrom(...keys, ...keys, "x"), mostly(count, 20)), { maxLength: 4 })
+    ).map(([name, parameters]) => name + parameters.map(([key, value]) => `;${key}=${value}`).join(""))
+  const list = (...keys: ReadonlyArray<string>) =>
+    FastCheck.array(member(...keys), { minLength: 1, maxLength: 4 }).map((members) => members.join(", "))
+  const dictionary = FastCheck.tuple(mostly(count), mostly(count), mostly(count)).map(([limit, remaining, reset]) =>
+    `limit=${limit}, remaining=${remaining}, reset=${reset}`
+  )
+  const family = (prefix: string) => ({
+    [`${prefix}-limit`]: mostly(count),
+    [`${prefix}-remaining`]: mostly(count),
+    [`${prefix}-reset`]: mostly(time),
+    [`${prefix}-resettime`]: mostly(time)
+  })
+  const soup = FastCheck.record({
+    ...family("x-ratelimit"),
+    ...family("x-burstlimit"),
+    ...family("ratelimit"),
+    "ratelimit": FastCheck.oneof(mostly(list("r", "t")), dictionary),
+    "ratelimit-policy": mostly(list("q", "w")),
+    "date": mostly(time)
+  }, { requiredKeys: [] })
+
+  it("are tried in which something is said, of every kind", () => {
+    const readings = FastCheck.sample(soup, { numRuns: 500, seed: 7 }).flatMap(parse)
+    for (const key of ["requests", "remaining", "resetAfter", "window"] as const) {
+      assert.isAbove(readings.filter((reading) => reading[key] !== undefined).length, 50, key)
+    }
+    for (const kind of ["burst", "daily", "unknown"]) {
+      assert.isAbove(readings.filter((reading) => reading.kind === kind).length, 50, kind)
+    }
+  })
 
   it.prop("give readings that make sense, or none", [soup], ([fields]) => {
     for (const { kind, name, remaining, requests, resetAfter, window } of parse(fields)) {
