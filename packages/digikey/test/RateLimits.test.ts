@@ -1,6 +1,6 @@
 /** DigiKey's limits, kept by the pipeline and counted by the simulator. */
 import { HttpClient } from "@effect/platform"
-import { DigiKeyApp, OrderStatus, ProductInformation } from "@effect-credentials/digikey"
+import { DigiKeyApp, DigiKeyUser, OrderStatus, Product, ProductInformation } from "@effect-credentials/digikey"
 import { DigiKeySimulator } from "@effect-credentials/digikey/testing"
 import { assert, describe, it } from "@effect/vitest"
 import { Array as Arr, Clock, DateTime, Duration, Effect, Either, Fiber, Layer, Option, Redacted, TestClock } from "effect"
@@ -158,6 +158,25 @@ describe("before DigiKey has said anything", () => {
       yield* Fiber.join(run)
       assert.deepInclude(yield* stats, { byStatus: { 200: 200 } })
     }).pipe(Effect.provide(DigiKeySimulator.layer())))
+
+  it.effect("ten quotes and ten orders a minute are sent, and 120 of others", () =>
+    Effect.gen(function*() {
+      const paths: Array<string> = []
+      const silent = HttpClient.make((_, url) => {
+        paths.push(url.pathname)
+        return Effect.never
+      })
+      const sent = (client: ReturnType<typeof Product.client<DigiKeyUser.DigiKeyUser>>) =>
+        Effect.gen(function*() {
+          paths.length = 0
+          yield* Effect.forEach(Arr.range(1, 130), () => Effect.fork(patient(client.get("/any"))))
+          yield* TestClock.adjust(0)
+          return paths.length
+        }).pipe(Effect.provideService(HttpClient.HttpClient, silent))
+      assert.strictEqual(yield* sent(Product.client(Product.Quotes)), 10)
+      assert.strictEqual(yield* sent(Product.client(Product.Ordering)), 10)
+      assert.strictEqual(yield* sent(Product.client(Product.MyLists)), 120)
+    }).pipe(Effect.provide(DigiKeyUser.layerTest())))
 
   it.effect("a subscription with other limits is taken at its word", () =>
     Effect.gen(function*() {
