@@ -9,10 +9,10 @@ import { beforeAll } from "vitest"
 import { built } from "../../credentials/test/utils/packaging.js"
 import * as Fleet from "./utils/fleet.js"
 
-const folder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
+const newStore: Effect.Effect<Fleet.Store, never, Scope.Scope> = Effect.acquireRelease(
   Effect.promise(() => Fs.mkdtemp(Path.join(Os.tmpdir(), "fleet-"))),
   (path) => Effect.promise(() => Fs.rm(path, { recursive: true, force: true }))
-)
+).pipe(Effect.map(Fleet.fileStore))
 
 const account = "fleet@example.com"
 const token = Effect.flatMap(DigiKeyUser.DigiKeyUser, ({ token }) => token)
@@ -24,11 +24,11 @@ describe("six processes, one account, one file store", () => {
   const secondsOf = (mayDie: boolean) =>
     Effect.gen(function*() {
       const simulator = yield* DigiKeySimulator.DigiKeySimulator
-      const store = yield* folder
+      const store = yield* newStore
       yield* Fleet.login(store, account)
       yield* simulator.resetStats
-      const orders = { ...yield* Fleet.address, folder: store, account }
-      const one = (seconds: number) => Fleet.run({ ...orders, seconds, mayDie })
+      const orders = { ...yield* Fleet.address, account }
+      const one = (seconds: number) => Fleet.run(store, { ...orders, seconds, mayDie })
       // One that dies is followed by another, until the time is over.
       const ended = mayDie
         ? yield* Effect.forEach(Array.from({ length: 6 }), () =>
@@ -75,19 +75,19 @@ describe("a process that is killed at any point of a renewal", () => {
     Effect.gen(function*() {
       const simulator = yield* DigiKeySimulator.DigiKeySimulator
       const orders = { ...yield* Fleet.address, seconds: 0 }
-      const store = yield* folder
+      const store = yield* newStore
       yield* Fleet.login(store, account)
-      const { report } = yield* Fleet.run({ ...orders, folder: store, account })
+      const { report } = yield* Fleet.run(store, { ...orders, account })
       assert.deepStrictEqual(report?.failed, {})
       const steps = report?.steps ?? 0
       assert.isAbove(steps, 20)
 
       const outcomes = yield* Effect.forEach(Array.from({ length: steps }, (_, step) => step), (step) =>
         Effect.gen(function*() {
-          // A folder of its own: what another process has left behind would be steps too.
-          const store = yield* folder
+          // A store of its own: what another process has left behind would be steps too.
+          const store = yield* newStore
           yield* Fleet.login(store, account)
-          const { printed, signal } = yield* Fleet.run({ ...orders, folder: store, account, dieBefore: step })
+          const { printed, signal } = yield* Fleet.run(store, { ...orders, account, dieBefore: step })
           assert.strictEqual(signal, "SIGKILL", printed)
           // The old token is still good, so ask for a new one.
           const later = yield* Effect.either(Fleet.askLater(store, account, renewed))

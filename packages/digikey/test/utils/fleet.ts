@@ -1,21 +1,38 @@
 /**
- * A fleet: processes of one program, one account, one file store, and a
- * simulator that revokes a login whose refresh token is presented twice.
+ * A fleet: processes of one program, one account, one store, and a simulator
+ * that revokes a login whose refresh token is presented twice.
  */
 import { DigiKeyUser } from "@effect-credentials/digikey"
 import { DigiKeySimulator } from "@effect-credentials/digikey/testing"
-import { FetchHttpClient, HttpServer } from "@effect/platform"
+import { FetchHttpClient, type FileSystem, HttpServer, type Path } from "@effect/platform"
 import { NodeContext, NodeHttpServer } from "@effect/platform-node"
-import { Effect, Layer, Logger, LogLevel, Redacted } from "effect"
-import { PendingAuthorization, TokenStore } from "effect-credentials"
+import { Context, Effect, Layer, Logger, LogLevel, Redacted } from "effect"
+import { type CredentialsError, PendingAuthorization, TokenStore } from "effect-credentials"
 import { type ChildProcess, spawn } from "node:child_process"
 import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
 
+/** The store that all share: as it is built here, and the source of the same Layer in the processes. */
+export interface Store {
+  readonly layer: Layer.Layer<
+    TokenStore.TokenStore,
+    CredentialsError.TokenStoreError,
+    FileSystem.FileSystem | Path.Path
+  >
+  readonly imports: string
+  /** May use `CountedFiles`, and `counted(store, names)`, whose named functions can be died before. */
+  readonly source: string
+}
+
+export const fileStore = (folder: string): Store => ({
+  layer: TokenStore.layerFile(folder),
+  imports: "",
+  source: `TokenStore.layerFile(${JSON.stringify(folder)}).pipe(Layer.provide(CountedFiles))`
+})
+
 /** What a process of the fleet is told. */
 export interface Orders {
   readonly baseUrl: string
-  readonly folder: string
   readonly account: string
   readonly clientId: string
   readonly clientSecret: string
@@ -32,11 +49,15 @@ interface Report {
   readonly requests: number
   /** How many of them failed, by the tag of the error. */
   readonly failed: Readonly<Record<string, number>>
+  /** How many of those failed that were begun and ended while the last token was good. */
+  readonly failedInVain: number
   /** How many things touched the world, for `dieBefore`. */
   readonly steps: number
+  /** The generations of the tokens that it had, in their order. */
+  readonly generations: ReadonlyArray<number>
 }
 
-const program = `
+const program = (store: Store) => `
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -49,7 +70,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import * as TokenStore from "effect-credentials/TokenStore"
+${store.imports}
 
 const orders = JSON.parse(process.env.ORDERS)
 let steps = 0
@@ -84,7 +107,7 @@ const MarkedStore = Layer.effect(TokenStore.TokenStore, Effect.map(TokenStore.To
     ...held,
     save: (entry) => Effect.tap(held.save(entry), () => { redeeming = Option.isSome(entry.redeeming) })
   }))
-}))).pipe(Layer.provide(TokenStore.layerFile(orders.folder)), Layer.provide(CountedFiles))
+}))).pipe(Layer.provide(${store.source}))
 
 const CountedClient = Layer.effect(HttpClient.HttpClient, Effect.map(HttpClient.HttpClient, (client) =>
   HttpClient.transform(client, (response, request) => request.url.endsWith("/token")
@@ -105,9 +128,14 @@ if (orders.mayDie) {
 }
 
 const failed = {}
+let failedInVain = 0
+let goodUntil = 0
 let requests = 0
 const one = Quotes.listQuotes().pipe(
-  Effect.catchAll((error) => Effect.sync(() => { failed[error._tag] = (failed[error._tag] ?? 0) + 1 })),
+  Effect.catchAll((error) => Effect.map(Clock.currentTimeMillis, (now) => {
+    failed[error._tag] = (failed[error._tag] ?? 0) + 1
+    if (now < goodUntil) failedInVain++
+  })),
   Effect.tap(() => { requests++ })
 )
 const many = Effect.gen(function*() {
@@ -118,8 +146,19 @@ const many = Effect.gen(function*() {
   }
 })
 const renewed = Effect.zipRight(Effect.flatMap(DigiKeyUser.DigiKeyUser, (user) => user.refresh), one)
-await Effect.runPromise(Effect.provide(orders.seconds === 0 ? renewed : many, credentials))
-console.log(JSON.stringify({ requests, failed, steps }))
+const generations = []
+const watched = (work) => Effect.gen(function*() {
+  const { events } = yield* DigiKeyUser.DigiKeyUser
+  yield* Effect.forkScoped(Stream.runForEach(events, (event) => Effect.sync(() => {
+    if (event._tag !== "Acquired" && event._tag !== "Renewed") return
+    generations.push(event.generation)
+    goodUntil = event.expiresAt.epochMillis
+  })))
+  yield* Effect.yieldNow()
+  yield* work
+})
+await Effect.runPromise(Effect.scoped(Effect.provide(watched(orders.seconds === 0 ? renewed : many), credentials)))
+console.log(JSON.stringify({ requests, failed, failedInVain, steps, generations }))
 `
 
 const here = fileURLToPath(new URL("../..", import.meta.url))
@@ -132,9 +171,9 @@ export interface Ended {
 }
 
 /** Runs one process to its end; it is killed when the effect is interrupted. */
-export const run = (orders: Orders): Effect.Effect<Ended> =>
+export const run = (store: Store, orders: Orders): Effect.Effect<Ended> =>
   Effect.async<Ended>((resume) => {
-    const child: ChildProcess = spawn(process.execPath, ["--input-type=module", "--eval", program], {
+    const child: ChildProcess = spawn(process.execPath, ["--input-type=module", "--eval", program(store)], {
       cwd: here,
       env: { ...process.env, ORDERS: JSON.stringify(orders) },
       stdio: ["ignore", "pipe", "pipe"]
@@ -169,7 +208,7 @@ const redirectUri = "https://app.example/callback"
 const outside = Layer.mergeAll(NodeContext.layer, FetchHttpClient.layer, Logger.minimumLogLevel(LogLevel.None))
 
 /** A person logs in, and the login is stored. */
-export const login = (folder: string, account: string) =>
+export const login = (store: Store, account: string) =>
   Effect.gen(function*() {
     const simulator = yield* DigiKeySimulator.DigiKeySimulator
     const { clientSecret, ...client } = yield* address
@@ -185,19 +224,26 @@ export const login = (folder: string, account: string) =>
     return yield* flow.complete({ callback, userAgent })
   }).pipe(
     Effect.provide(
-      Layer.merge(TokenStore.layerFile(folder), PendingAuthorization.layerMemory).pipe(Layer.provideMerge(outside))
+      Layer.merge(store.layer, PendingAuthorization.layerMemory).pipe(Layer.provideMerge(outside))
     )
   )
 
-/** Asks once, as a new process would that comes later. */
-export const askLater = <A, E>(folder: string, account: string, request: Effect.Effect<A, E, DigiKeyUser.DigiKeyUser>) =>
+/** Credentials as one process has them, for as long as the scope is open. */
+export const member = (store: Store, account: string) =>
   Effect.gen(function*() {
     const { clientSecret, ...client } = yield* address
-    return yield* Effect.provide(
-      request,
-      DigiKeyUser.layer({ ...client, clientSecret: Redacted.make(clientSecret), environment: "sandbox", account }).pipe(
-        Layer.provide(TokenStore.layerFile(folder)),
-        Layer.provideMerge(outside)
-      )
+    return yield* Effect.map(
+      Layer.build(
+        DigiKeyUser.layer({ ...client, clientSecret: Redacted.make(clientSecret), environment: "sandbox", account }).pipe(
+          Layer.provide(Layer.fresh(store.layer)),
+          Layer.provide(outside)
+        )
+      ),
+      Context.get(DigiKeyUser.DigiKeyUser)
     )
   })
+
+/** Asks once, as a new process would that comes later. */
+export const askLater = <A, E>(store: Store, account: string, request: Effect.Effect<A, E, DigiKeyUser.DigiKeyUser>) =>
+  Effect.scoped(Effect.flatMap(member(store, account), (user) =>
+    Effect.provideService(request, DigiKeyUser.DigiKeyUser, user)))
