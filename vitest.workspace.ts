@@ -6,6 +6,7 @@ const packages = {
   "effect-credentials": "credentials",
   "@effect-credentials/digikey": "digikey",
   "@effect-credentials/digitzs": "digitzs",
+  "@effect-credentials/sql": "sql",
   "@effect-credentials/cli": "cli"
 }
 

@@ -15,7 +15,7 @@ const filesBelow = (folder: string): ReadonlyArray<string> =>
     .filter((file) => file.endsWith(".ts"))
     .map((file) => Path.join(folder, file))
 
-const sources = ["credentials", "digikey", "digitzs"].flatMap((name) =>
+const sources = ["credentials", "digikey", "digitzs", "sql"].flatMap((name) =>
   filesBelow(Path.join(repository, "packages", name, "src"))
 )
 

@@ -26,7 +26,8 @@ export const answerOf = <A>(
       onTimeout: () => new TokenStoreError({ operation, description: "it did not answer in time" })
     }),
     Effect.interruptible,
-    Effect.flatten
+    Effect.flatten,
+    Effect.withSpan(`TokenStore.${operation}`)
   )
 
 type Phase = "Waiting" | "Holding" | "GivenUp"
@@ -70,6 +71,7 @@ export const lockWithin = <A, E, R>(
     const stop = Fiber.interrupt(holder)
     const first = yield* Effect.raceFirst(Deferred.await(had), Effect.asVoid(Fiber.await(holder))).pipe(
       Effect.timeoutOption(timeout),
+      Effect.withSpan("TokenStore.lock"),
       Effect.interruptible,
       Effect.onInterrupt(() => Effect.zipRight(leave("GivenUp"), stop))
     )
