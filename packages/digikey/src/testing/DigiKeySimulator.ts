@@ -313,12 +313,16 @@ export const layer = (
   | HttpClient.HttpClient
 > =>
   Layer.mergeAll(application(), user()).pipe(
-    Layer.provideMerge(Layer.fresh(TokenStore.layerMemory)),
+    Layer.provideMerge(memory()),
     Layer.provideMerge(layerHttpClient(options))
   )
 
-// Functions, and a fresh store: a constant would be built once for two simulators. The simulator's own credentials are good: a failure
+// Functions: a constant would be built once for two simulators. The simulator's own credentials are good: a failure
 // here is a defect.
+
+/** Not `Layer.fresh`, which would be built twice: once for the credentials, and once for the program. */
+const memory = () =>
+  Layer.scoped(TokenStore.TokenStore, Effect.map(Layer.build(TokenStore.layerMemory), Context.get(TokenStore.TokenStore)))
 
 const application = () =>
   Layer.unwrapEffect(Effect.gen(function*() {

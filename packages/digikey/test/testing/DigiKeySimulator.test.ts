@@ -1,3 +1,4 @@
+import { DigiKeyUser } from "@effect-credentials/digikey"
 import { DigiKeySimulator, ErrorDialect } from "@effect-credentials/digikey/testing"
 import type { HttpClientResponse } from "@effect/platform"
 import { FetchHttpClient, HttpBody, HttpClient, HttpClientRequest, HttpServer } from "@effect/platform"
@@ -11,11 +12,13 @@ import {
   Exit,
   Fiber,
   Layer,
+  Option,
   Predicate,
   Redacted,
   Schedule,
   TestClock
 } from "effect"
+import { TokenStore } from "effect-credentials"
 import { createServer } from "node:http"
 
 const { Fault, TokenEndpoint } = DigiKeySimulator
@@ -557,6 +560,22 @@ describe("stats", () => {
       yield* simulator.resetStats
       assert.strictEqual((yield* simulator.stats).requests, 0)
     }))
+})
+
+describe("DigiKeySimulator.layer", () => {
+  it.effect("provides the store in which the login of its user is, and another one each time", () =>
+    Effect.gen(function*() {
+      const stored = Effect.gen(function*() {
+        const { identity } = yield* DigiKeyUser.DigiKeyUser
+        const store = yield* TokenStore.TokenStore
+        const entry = yield* store.load(TokenStore.key(identity))
+        yield* store.remove(TokenStore.key(identity))
+        return Option.isSome(entry)
+      })
+      const services = yield* Layer.build(DigiKeySimulator.layer())
+      assert.isTrue(yield* Effect.provide(stored, services))
+      assert.isTrue(yield* Effect.provide(stored, DigiKeySimulator.layer()))
+    }).pipe(Effect.scoped))
 })
 
 describe("error dialects", () => {

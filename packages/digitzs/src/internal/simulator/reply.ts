@@ -1,5 +1,7 @@
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import { hasProperty, isFunction } from "effect/Predicate"
 import * as Stream from "effect/Stream"
 
 export const json = (status: number, body: unknown): HttpServerResponse.HttpServerResponse =>
@@ -37,14 +39,27 @@ export const refusePayment = (
 ): HttpServerResponse.HttpServerResponse =>
   json(refusal.status, { meta: { debug }, errors: [{ ...error(refusal), meta: { debug } }], ...more })
 
-/** The beginning of a reply, whose connection then breaks. */
+/**
+ * The beginning of a reply, whose connection then breaks. Node's server would end a body that dies as
+ * if it were complete: there the socket is closed, when it has sent what there is.
+ */
 export const broken = (
+  { source }: HttpServerRequest.HttpServerRequest,
   { status }: HttpServerResponse.HttpServerResponse
-): HttpServerResponse.HttpServerResponse =>
-  HttpServerResponse.stream(
-    Stream.concat(Stream.make(new TextEncoder().encode("{\"data\":{\"type\":")), Stream.die("the connection broke")),
+): HttpServerResponse.HttpServerResponse => {
+  const breaks = Effect.suspend(() => {
+    if (
+      hasProperty(source, "socket") && hasProperty(source.socket, "destroySoon") && isFunction(source.socket.destroySoon)
+    ) {
+      source.socket.destroySoon()
+    }
+    return Effect.dieMessage("the connection broke")
+  })
+  return HttpServerResponse.stream(
+    Stream.concat(Stream.make(new TextEncoder().encode("{\"data\":{\"type\":")), Stream.fromEffect(breaks)),
     { status, contentType: "application/json" }
   )
+}
 
 /** What came of a call that a fault of this status hides. */
 export const fault = (

@@ -89,7 +89,7 @@ const answer = (
       case undefined:
         return yield* apply
       case "Break":
-        return Reply.broken(yield* apply)
+        return Reply.broken(request, yield* apply)
       case "Hang":
         yield* fault.applied === true ? apply : Effect.void
         return yield* Effect.never
