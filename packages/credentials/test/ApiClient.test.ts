@@ -390,6 +390,20 @@ describe("a 401", () => {
       }).pipe(Effect.provide(server.layer))
     }))
 
+  it.effect("asks for a new token again when the clock is put back by more than the cool-down", () =>
+    Effect.gen(function*() {
+      yield* TestClock.adjust("10 hours")
+      const server = makeServer(() => ({ "/parts": Fake.reply(401) }))
+      yield* Effect.gen(function*() {
+        const refused = passing(Effect.flip(parts({ unauthorizedCoolDown: "30 seconds" }).get("/parts")), "1 second")
+        yield* refused
+        assert.strictEqual(server.tokenCalls(), 2)
+        yield* TestClock.setTime(9.5 * 3_600_000)
+        yield* refused
+        assert.strictEqual(server.tokenCalls(), 3)
+      }).pipe(Effect.provide(server.layer))
+    }))
+
   /** Uses up the one renewal that may be forced for a token that the product never accepted; `token-2` is current then. */
   const forceOnce = (
     server: ReturnType<typeof makeServer>,
@@ -1669,6 +1683,24 @@ describe("a retry budget", () => {
   it.effect("that never refills allows its capacity and no more", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* requestsWith(Duration.infinity), 22)
+    }))
+
+  it.effect("goes on to refill when the clock is put back", () =>
+    Effect.gen(function*() {
+      yield* TestClock.adjust("10 hours")
+      const api = Fake.makeFakeApi({ "/parts": Fake.json({}, 503) })
+      const client = parts({ retry: RetryPolicy.make({ budget: { capacity: 2, refill: "10 minutes" } }) })
+      yield* Effect.gen(function*() {
+        const failed = passing(Effect.flip(client.get("/parts")), "2 minutes")
+        yield* failed
+        assert.strictEqual(api.arrived.length, 3)
+        yield* TestClock.setTime(9.5 * 3_600_000)
+        yield* failed
+        assert.strictEqual(api.arrived.length, 4)
+        yield* TestClock.adjust("10 minutes")
+        yield* failed
+        assert.strictEqual(api.arrived.length, 6)
+      }).pipe(Effect.provide(against(api)))
     }))
 
   it.effect("that refills at once is no limit", () =>

@@ -22,7 +22,9 @@ export const untouchedBudget = (): BudgetState => ({ left: undefined, updatedAt:
 /** Takes one retry from the budget, if there is one. */
 const take = (state: BudgetState, budget: RetryPolicy.Budget, now: number): boolean => {
   const every = Duration.toMillis(budget.refill)
-  const elapsed = Math.max(0, now - state.updatedAt)
+  // Where the clock was put back, what comes back is counted from there on.
+  if (now < state.updatedAt) state.updatedAt = now
+  const elapsed = now - state.updatedAt
   // A refill that takes no time is always full; one that takes for ever gives nothing back.
   const gained = every === 0 ? budget.capacity : Number.isFinite(every) ? Math.floor(elapsed / every) : 0
   const left = state.left === undefined ? budget.capacity : Math.min(budget.capacity, state.left + gained)

@@ -77,7 +77,8 @@ export const mayRenew = (
   now: number,
   coolDown: number
 ): boolean => {
-  const recent = (at: number | undefined) => at !== undefined && now - at < coolDown
+  // A clock that was put back must not make a cool-down last until it is where it was.
+  const recent = (at: number | undefined) => at !== undefined && Math.abs(now - at) < coolDown
   if (isFor(memory.unchanged, token) && recent(memory.unchanged?.at)) return false
   if (recent(memory.unmended.get(request))) return false
   if (memory.vain.length === mostInVain && memory.vain.every(recent)) return false
