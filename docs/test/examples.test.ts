@@ -12,6 +12,7 @@ import * as Fs from "node:fs"
 import { createServer } from "node:http"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import * as Accounts from "../examples/accounts.js"
 import * as DigitzsPayment from "../examples/digitzs-payment.js"
 import * as Errors from "../examples/errors.js"
 import * as Events from "../examples/events.js"
@@ -78,6 +79,18 @@ layer(Layer.merge(Simulated, Logger.minimumLogLevel(LogLevel.None)), { excludeTe
       const { out, tokenCalls } = yield* run(SecondAccount.program)
       assert.strictEqual(tokenCalls, 2)
       assert.deepStrictEqual(out, ["48210 and 87120 in stock"])
+    }))
+
+  it.effect("accounts.ts gets one token for each customer", () =>
+    Effect.gen(function*() {
+      const { out, tokenCalls } = yield* run(Accounts.program)
+      assert.strictEqual(tokenCalls, 2)
+      assert.deepStrictEqual(out, [
+        "DIGIKEY: 48210 in stock",
+        "PURCHASING: 48210 in stock",
+        "DIGIKEY: 48210 in stock",
+        "2 accounts, 0 in use"
+      ])
     }))
 
   it.scoped("tokens-at-rest.ts takes a login over, lists its quotes, and forgets it", () =>

@@ -8,29 +8,23 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as PubSub from "effect/PubSub"
 import type * as Redacted from "effect/Redacted"
-import * as Ref from "effect/Ref"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as AuthFlow from "./AuthFlow.js"
 import type { CredentialsError, ForeignOrigin } from "./CredentialsError.js"
 import type { CredentialsEvent } from "./CredentialsEvent.js"
 import * as CredentialsIdentity from "./CredentialsIdentity.js"
-import * as EncryptedStore from "./internal/encryptedStore.js"
-import { exchange } from "./internal/exchange.js"
+import * as Engine from "./internal/engine.js"
 import * as Place from "./internal/place.js"
-import * as RateLimitRegistry from "./internal/rateLimitRegistry.js"
-import * as SharedToken from "./internal/sharedToken.js"
-import * as StateMachine from "./internal/stateMachine.js"
+import { Registry } from "./internal/rateLimitRegistry.js"
 import type { RateLimits } from "./RateLimits.js"
-import * as RefreshPolicy from "./RefreshPolicy.js"
+import type * as RefreshPolicy from "./RefreshPolicy.js"
 import * as Token from "./Token.js"
-import * as TokenStore from "./TokenStore.js"
+import type * as TokenStore from "./TokenStore.js"
 
 /**
  * @since 0.1.0
@@ -124,59 +118,9 @@ export interface SharedOptions extends Options {
   readonly storeTimeout?: Duration.DurationInput | undefined
 }
 
-type Renewing<R> = Pick<StateMachine.Options<R>, "renew" | "finishing" | "holdsBack">
-
-/** What a Layer is made of besides the way in which it renews. */
-interface Parts {
-  readonly identity: CredentialsIdentity.CredentialsIdentity
-  readonly policy: RefreshPolicy.RefreshPolicy
-  readonly exchangeTimeout: Duration.Duration
-  readonly closeTimeout: Duration.Duration
-}
-
-const make = <R, R2>(
-  flow: AuthFlow.AuthFlow<R>,
-  options: Options,
-  renewing: (parts: Parts) => Effect.Effect<Renewing<R>, never, R2>
-): Effect.Effect<Credentials, never, R | R2 | Scope.Scope> =>
-  Effect.gen(function*() {
-    const parts: Parts = {
-      identity: yield* CredentialsIdentity.make(flow.identity),
-      policy: options.refreshPolicy ?? Option.getOrElse(flow.refreshPolicy, () => RefreshPolicy.default),
-      // Room for a second attempt of its full length: one that is cut short takes the refresh token with it.
-      exchangeTimeout: Duration.decode(
-        options.exchangeTimeout ?? (Option.isSome(flow.renew) ? "50 seconds" : "30 seconds")
-      ),
-      closeTimeout: Duration.decode(options.closeTimeout ?? "5 seconds")
-    }
-    yield* Effect.locallyScopedWith(
-      Headers.currentRedactedNames,
-      Arr.appendAll(flow.secretHeaders)
-    )
-    const events = yield* Effect.acquireRelease(
-      PubSub.sliding<CredentialsEvent>(options.eventsCapacity ?? 64),
-      PubSub.shutdown
-    )
-    const rateLimits = yield* RateLimitRegistry.make(parts.identity)
-    const machine = yield* StateMachine.make({
-      ...parts,
-      ...(yield* renewing(parts)),
-      publish: (event) => PubSub.publish(events, event)
-    })
-    return {
-      ...machine,
-      attach: Place.attach(flow),
-      events: Stream.fromPubSub(events),
-      identity: parts.identity,
-      secretHeaders: flow.secretHeaders,
-      rateLimits
-    }
-  })
-
-type FlowInput<R, E, R2> = AuthFlow.AuthFlow<R> | Effect.Effect<AuthFlow.AuthFlow<R>, E, R2>
-
-const built = <R, E, R2>(flow: FlowInput<R, E, R2>): Effect.Effect<AuthFlow.AuthFlow<R>, E, R2> =>
-  Effect.isEffect(flow) ? flow : Effect.succeed(flow)
+/** What the program is to know of a Layer's flow for as long as the Layer lives. */
+const announced = <R>(flow: AuthFlow.AuthFlow<R>): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.locallyScopedWith(Headers.currentRedactedNames, Arr.union(flow.secretHeaders))
 
 /**
  * Credentials with a cache of their own, gone when the Layer ends.
@@ -213,26 +157,17 @@ const built = <R, E, R2>(flow: FlowInput<R, E, R2>): Effect.Effect<AuthFlow.Auth
  */
 export const layer = <I, R, E = never, R2 = never>(
   tag: Context.Tag<I, Credentials>,
-  flow: FlowInput<R, E, R2>,
+  flow: Engine.FlowInput<R, E, R2>,
   options: Options = {}
 ): Layer.Layer<I, E, R | R2> =>
   Layer.scoped(
     tag,
-    Effect.flatMap(built(flow), (flow) =>
-      make(flow, options, ({ exchangeTimeout }) =>
-        Effect.map(Ref.make(false), (redeeming): Renewing<R> => {
-          const renew: Renewing<R>["renew"] = (previous) =>
-            Effect.map(exchange(flow, previous, exchangeTimeout), (token) => ({ token, adopted: false }))
-          return {
-            renew: Option.isNone(flow.renew) ? renew : (previous, reason) =>
-              Ref.set(redeeming, true).pipe(
-                Effect.zipRight(renew(previous, reason)),
-                Effect.ensuring(Ref.set(redeeming, false))
-              ),
-            holdsBack: false,
-            finishing: Ref.get(redeeming)
-          }
-        })))
+    Effect.gen(function*() {
+      const built = yield* Engine.built(flow)
+      yield* announced(built)
+      const { credentials } = yield* Effect.acquireRelease(Engine.open(built, options), (opened) => opened.close())
+      return credentials
+    })
   )
 
 /**
@@ -277,30 +212,17 @@ export const layer = <I, R, E = never, R2 = never>(
  */
 export const layerShared = <I, R, E = never, R2 = never>(
   tag: Context.Tag<I, Credentials>,
-  flow: FlowInput<R, E, R2>,
+  flow: Engine.FlowInput<R, E, R2>,
   options: SharedOptions = {}
 ): Layer.Layer<I, E, R | R2 | TokenStore.TokenStore> =>
   Layer.scoped(
     tag,
-    Effect.flatMap(built(flow), (flow) =>
-      make(flow, options, ({ closeTimeout, exchangeTimeout, identity, policy }) =>
-        Effect.gen(function*() {
-          const shared = yield* SharedToken.make({
-            flow,
-            identity,
-            key: TokenStore.key(identity),
-            store: EncryptedStore.refuseEncrypted(yield* TokenStore.TokenStore),
-            policy,
-            exchangeTimeout,
-            lockTimeout: Duration.decode(options.lockTimeout ?? "90 seconds"),
-            storeTimeout: Duration.decode(options.storeTimeout ?? "10 seconds")
-          })
-          // Added before the state machine's, so it runs after: nothing is being renewed then.
-          yield* Effect.addFinalizer(() =>
-            shared.flush.pipe(Effect.disconnect, Effect.timeoutOption(closeTimeout), Effect.interruptible)
-          )
-          return { ...shared, holdsBack: true }
-        })))
+    Effect.gen(function*() {
+      const built = yield* Engine.built(flow)
+      yield* announced(built)
+      const { credentials } = yield* Effect.acquireRelease(Engine.openShared(built, options), (opened) => opened.close())
+      return credentials
+    })
   )
 
 /**
@@ -365,7 +287,7 @@ export const layerTest = <I>(tag: Context.Tag<I, Credentials>, options: TestOpti
         obtain: Effect.map(token, (token) => ({ accessToken: token.accessToken, expiresIn: Token.lifetime(token) }))
       })
       const identity = yield* CredentialsIdentity.make(flow.identity)
-      yield* Effect.locallyScopedWith(Headers.currentRedactedNames, Arr.appendAll(flow.secretHeaders))
+      yield* announced(flow)
       return {
         token,
         reject: options.reject ?? (() => token),
@@ -374,7 +296,10 @@ export const layerTest = <I>(tag: Context.Tag<I, Credentials>, options: TestOpti
         events: Stream.empty,
         identity,
         secretHeaders: flow.secretHeaders,
-        rateLimits: yield* RateLimitRegistry.make(identity)
+        rateLimits: yield* Effect.acquireRelease(
+          Effect.sync(() => new Registry(identity)),
+          (rateLimits) => Effect.sync(() => rateLimits.end())
+        )
       }
     }).pipe(Effect.orDie)
   )

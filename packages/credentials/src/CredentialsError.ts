@@ -13,6 +13,7 @@ const shown = (text: string | undefined): string => text === undefined ? "" : `:
  * 429 or 5xx until the retries were used up. Try later, at `retryAt` if known.
  *
  * `Secret` means that the secret itself could not be read, where it is an Effect;
+ * `Busy`, that there were too many renewals of other accounts before this one;
  * `Closed`, that the Layer which gave these credentials has ended.
  *
  * @since 0.1.0
@@ -22,7 +23,7 @@ export class TokenEndpointUnavailable extends Schema.TaggedError<TokenEndpointUn
   "effect-credentials/TokenEndpointUnavailable"
 )("TokenEndpointUnavailable", {
   provider: Schema.String,
-  reason: Schema.Literal("Transport", "Timeout", "Status", "Secret", "Interrupted", "Defect", "Closed"),
+  reason: Schema.Literal("Transport", "Timeout", "Status", "Secret", "Interrupted", "Defect", "Busy", "Closed"),
   /** The status of the last answer, where there was one. */
   status: Schema.optional(Schema.Number),
   /** The error code of the transport, for example `ECONNREFUSED`. */
@@ -46,6 +47,8 @@ export class TokenEndpointUnavailable extends Schema.TaggedError<TokenEndpointUn
         return `The secret for ${this.provider} could not be read. ${later}`
       case "Interrupted":
         return `The call for a token of ${this.provider} was interrupted. ${later}`
+      case "Busy":
+        return `A token of ${this.provider} was not asked for: too many other renewals were to be done first. ${later}`
       case "Defect":
         return `The auth flow of ${this.provider} died of a defect; the log has its name. ${later}`
     }

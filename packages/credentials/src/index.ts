@@ -1,6 +1,8 @@
 /**
  * @since 0.1.0
  */
+export * as Accounts from "./Accounts.js"
+export * as AccountsError from "./AccountsError.js"
 export * as ApiClient from "./ApiClient.js"
 export * as ApiError from "./ApiError.js"
 export * as AuthFlow from "./AuthFlow.js"

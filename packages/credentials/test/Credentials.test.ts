@@ -20,7 +20,7 @@ import {
   TestClock
 } from "effect"
 import type { Tracer } from "effect"
-import { AuthFlow, Credentials, CredentialsError, CredentialsIdentity, RefreshPolicy, Token } from "effect-credentials"
+import { AuthFlow, Credentials, CredentialsError, CredentialsIdentity, RefreshPolicy, Token, TokenStore } from "effect-credentials"
 import { Acme, type Fake, makeFake, reply } from "./utils/fakeFlow.js"
 
 const unavailable = new CredentialsError.TokenEndpointUnavailable({ provider: "acme", reason: "Transport" })
@@ -267,6 +267,26 @@ describe("a renewal that goes wrong", () => {
         }))
     }))
 
+  for (const [name, layer] of [["alone", Credentials.layer], ["with a store", Credentials.layerShared]] as const) {
+    it.effect(`leaves the server alone no longer because the clock is put back, ${name}`, () =>
+      Effect.gen(function*() {
+        yield* TestClock.adjust("10 hours")
+        const fake = yield* makeFake({ takes: 0 })
+        const retryAt = DateTime.add(yield* DateTime.now, { seconds: 60 })
+        yield* fake.behave((call) =>
+          call === 1
+            ? Effect.fail(new CredentialsError.TokenEndpointUnavailable({ provider: "acme", reason: "Status", status: 429, retryAt }))
+            : Effect.succeed(reply(`token-${call}`, "1 hour"))
+        )
+        yield* Effect.gen(function*() {
+          const acme = yield* Acme
+          yield* Effect.flip(acme.token)
+          yield* TestClock.setTime(9.5 * 3_600_000)
+          assert.strictEqual(text(yield* acme.token), "token-2")
+        }).pipe(Effect.provide(Layer.provide(layer(Acme, fake.flow), TokenStore.layerMemory)))
+      }))
+  }
+
   for (
     const [what, exchange] of [
       ["a defect", Effect.die(new Error("a bug"))],
@@ -351,6 +371,22 @@ describe("Credentials.reject", () => {
           // A sick server is not asked again by every refusal.
           yield* Effect.repeatN(Effect.flip(acme.reject(refused)), 99)
           assert.strictEqual(yield* fake.calls, 2)
+        }))
+    }))
+
+  it.effect("renews again when the clock is put back, although the back-off was not over", () =>
+    Effect.gen(function*() {
+      yield* TestClock.adjust("10 hours")
+      const fake = yield* makeFake({ takes: 0 })
+      yield* provided(fake, (acme) =>
+        Effect.gen(function*() {
+          const refused = yield* acme.token
+          yield* fake.behave(() => Effect.fail(unavailable))
+          yield* Effect.flip(acme.reject(refused))
+          yield* fake.behave((call) => Effect.succeed(reply(`token-${call}`, "1 hour")))
+          yield* Effect.flip(acme.reject(refused))
+          yield* TestClock.setTime(9.5 * 3_600_000)
+          assert.strictEqual(text(yield* acme.reject(refused)), "token-3")
         }))
     }))
 

@@ -20,24 +20,46 @@ interface Reader<A> {
 const snapshotOf = (limiter: Limiter): Effect.Effect<Snapshot> =>
   Effect.clockWith((clock) => Effect.sync(() => limiter.snapshot(clock.unsafeCurrentTimeMillis())))
 
-class Registry implements RateLimits {
-  readonly #limiters = new Map<string, Limiter>()
-  readonly #watchers = new Set<Reader<Limiter>>()
-  readonly #listeners = new Set<Reader<RateLimitEvent>>()
-  readonly #listener: Listener
-  #ended = false
+/** What there is once something is known or somebody watches. */
+interface Contents {
+  readonly limiters: Map<string, Limiter>
+  readonly watchers: Set<Reader<Limiter>>
+  readonly listeners: Set<Reader<RateLimitEvent>>
+  readonly listener: Listener
+}
 
-  constructor({ hash, provider }: CredentialsIdentity) {
-    this.#listener = {
+const contentsOf = ({ hash, provider }: CredentialsIdentity): Contents => {
+  const watchers = new Set<Reader<Limiter>>()
+  const listeners = new Set<Reader<RateLimitEvent>>()
+  return {
+    limiters: new Map(),
+    watchers,
+    listeners,
+    listener: {
       identity: hash,
       provider,
       event: (event) => {
-        for (const reader of this.#listeners) reader.push(event)
+        for (const reader of listeners) reader.push(event)
       },
       changed: (limiter) => {
-        for (const reader of this.#watchers) reader.push(limiter)
+        for (const reader of watchers) reader.push(limiter)
       }
     }
+  }
+}
+
+/** Everything is made when it is first asked for: a process may have ten thousand of these, most of them unused. */
+export class Registry implements RateLimits {
+  readonly #identity: CredentialsIdentity
+  #made: Contents | undefined
+  #ended = false
+
+  constructor(identity: CredentialsIdentity) {
+    this.#identity = identity
+  }
+
+  get #contents(): Contents {
+    return this.#made ??= contentsOf(this.#identity)
   }
 
   /** `first` is what it gets before all else, in the same step: nothing is missed between. */
@@ -57,12 +79,17 @@ class Registry implements RateLimits {
     )
   }
 
-  readonly snapshot: Effect.Effect<ReadonlyArray<Snapshot>> = Effect.suspend(() =>
-    Effect.forEach(this.#limiters.values(), snapshotOf)
-  )
+  get snapshot(): Effect.Effect<ReadonlyArray<Snapshot>> {
+    return Effect.suspend(() => Effect.forEach(this.#contents.limiters.values(), snapshotOf))
+  }
 
   /** Each product is in line once, however often it changes: what is read is its state by then. */
-  readonly changes: Stream.Stream<Snapshot> = Stream.suspend(() => {
+  get changes(): Stream.Stream<Snapshot> {
+    return Stream.suspend(() => this.#changes())
+  }
+
+  #changes(): Stream.Stream<Snapshot> {
+    const { limiters, watchers } = this.#contents
     const pending = new Set<Limiter>()
     return Stream.asyncPush<Limiter>((emit) => {
       const push = (limiter: Limiter) => {
@@ -70,44 +97,43 @@ class Registry implements RateLimits {
         pending.add(limiter)
         emit.single(limiter)
       }
-      return this.#join(this.#watchers, { push, end: emit.end }, this.#limiters.values())
+      return this.#join(watchers, { push, end: emit.end }, limiters.values())
     }).pipe(
       Stream.mapEffect((limiter) => {
         pending.delete(limiter)
         return snapshotOf(limiter)
       })
     )
-  })
+  }
 
-  readonly events: Stream.Stream<RateLimitEvent> = Stream.asyncPush<RateLimitEvent>(
-    (emit) => this.#join(this.#listeners, { push: emit.single, end: emit.end }),
-    { bufferSize: 64, strategy: "sliding" }
-  )
+  get events(): Stream.Stream<RateLimitEvent> {
+    return Stream.asyncPush<RateLimitEvent>(
+      (emit) => this.#join(this.#contents.listeners, { push: emit.single, end: emit.end }),
+      { bufferSize: 64, strategy: "sliding" }
+    )
+  }
 
   limiter(options: Options): Limiter {
-    let limiter = this.#limiters.get(options.product)
+    const { limiters, listener } = this.#contents
+    let limiter = limiters.get(options.product)
     if (limiter === undefined) {
-      limiter = new Limiter(options, this.#listener)
-      this.#limiters.set(options.product, limiter)
-      this.#listener.changed(limiter)
+      limiter = new Limiter(options, listener)
+      limiters.set(options.product, limiter)
+      listener.changed(limiter)
       if (this.#ended) limiter.end()
     }
     return limiter
   }
 
+  /** Nobody waits any more, and nothing of it runs. */
   end(): void {
     this.#ended = true
-    for (const limiter of this.#limiters.values()) limiter.end()
-    for (const reader of [...this.#watchers, ...this.#listeners]) reader.end()
+    if (this.#made === undefined) return
+    const { limiters, listeners, watchers } = this.#made
+    for (const limiter of limiters.values()) limiter.end()
+    for (const reader of [...watchers, ...listeners]) reader.end()
   }
 }
-
-/** Ends with its scope: nobody waits any more, and nothing of it runs. */
-export const make = (identity: CredentialsIdentity): Effect.Effect<RateLimits, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.sync(() => new Registry(identity)),
-    (registry) => Effect.sync(() => registry.end())
-  )
 
 const deaf: Listener = { identity: "", provider: "", event: () => {}, changed: () => {} }
 

@@ -47,6 +47,8 @@ export interface SharedToken<R> {
   ) => Effect.Effect<Renewal, CredentialsError, R>
   /** Whether a refresh token is being redeemed, or its successor saved. */
   readonly finishing: Effect.Effect<boolean>
+  /** Whether there is a token that could not be saved so far. */
+  readonly isUnsaved: () => boolean
   /** Saves what could not be saved so far. */
   readonly flush: Effect.Effect<void>
 }
@@ -66,7 +68,8 @@ interface Refused {
 
 /** What the server wants no call before, and what it said (`Retry-After`). */
 interface HeldBack {
-  /** Milliseconds since the epoch. */
+  /** When it said so, and until when: milliseconds since the epoch. */
+  readonly since: number
   readonly until: number
   readonly error: TokenEndpointUnavailable
 }
@@ -171,7 +174,10 @@ export const make = <R>(options: Options<R>): Effect.Effect<SharedToken<R>> =>
     /** Fails while the server wants no call. */
     const heed = (now: number): Effect.Effect<void, TokenEndpointUnavailable> =>
       Effect.flatMap(Ref.get(heldBack), (back) =>
-        Option.isSome(back) && now < back.value.until ? Effect.fail(back.value.error) : Effect.void)
+        // A clock that was put back must not make it last until it is where it was.
+        Option.isSome(back) && now < back.value.until && now >= back.value.since - 1000
+          ? Effect.fail(back.value.error)
+          : Effect.void)
 
     const call = (previous: Token.Token | undefined): Effect.Effect<Token.Token, CredentialsError, R> =>
       Effect.tapError(exchange(flow, previous, exchangeTimeout), (error) =>
@@ -179,7 +185,7 @@ export const make = <R>(options: Options<R>): Effect.Effect<SharedToken<R>> =>
           ? Effect.void
           : Effect.flatMap(Clock.currentTimeMillis, (now) => {
             const until = Math.min(error.retryAt?.epochMillis ?? 0, now + longestRefusal)
-            return Ref.set(heldBack, Option.some({ until, error: withRetryAt(error, DateTime.unsafeMake(until)) }))
+            return Ref.set(heldBack, Option.some({ since: now, until, error: withRetryAt(error, DateTime.unsafeMake(until)) }))
           }))
 
     const renew = (
@@ -297,6 +303,7 @@ export const make = <R>(options: Options<R>): Effect.Effect<SharedToken<R>> =>
     return {
       renew,
       finishing: Ref.get(redeeming),
+      isUnsaved: () => Option.isSome(Effect.runSync(Ref.get(unsaved))),
       flush: Effect.flatMap(Ref.get(unsaved), (left) =>
         Option.isNone(left) ? Effect.void : Effect.ignore(locked((held) => settle(held))))
     }
