@@ -308,7 +308,7 @@ describe("a web application", () => {
           assert.isFalse(browser.jar.has(cookie))
           assert.isFalse(yield* world.isStored("alice"))
         }
-      }), { tokenErrorDialect: "E" }), 20_000)
+      }), { tokenErrorDialect: "E" }))
 
   it.scopedLive("asks to come back where DigiKey is down, and the person can", () =>
     quietly((world) =>

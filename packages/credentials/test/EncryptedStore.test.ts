@@ -247,7 +247,7 @@ describe("TokenStore.encrypted", () => {
       const store = yield* over(keyring, watched)
       yield* store.withLock("a", (held) => Effect.replicateEffect(held.save(entryOf()), 10_000, { discard: true }))
       assert.strictEqual(nonces.size, 10_000)
-    }), 30_000)
+    }))
 
   it.scoped("draws nonces that Effect's Random has no part in", () =>
     Effect.gen(function*() {

@@ -707,7 +707,7 @@ describe("the lock of a key", () => {
       assertEntry(yield* (yield* files.open()).load("key"), entryOf(24))
       assert.deepStrictEqual(files.names("temporary"), [])
       assert.strictEqual(files.names("lock.").at(-1), "lock.0000000024")
-    }), 20_000)
+    }))
 
   it.scopedLive("is had although another holder cleared away what was prepared for it", () =>
     Effect.gen(function*() {

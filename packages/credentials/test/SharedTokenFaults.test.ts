@@ -186,7 +186,7 @@ for (const name of ["an expired token", "a token that is almost expired"] as con
             const entry = yield* entryOf(memory, flow)
             assert.strictEqual(refreshTokenOf(entry), "refresh-a-3")
             assertUnmarked(Option.getOrThrow(entry), 3)
-          }), 20_000)
+          }))
       }
     })
   }

@@ -241,7 +241,7 @@ export const make = <R>(options: Options<R>) => {
       }
       const now = yield* Clock.currentTimeMillis
       if (status === 401 && replaced !== undefined) {
-        Unauthorized.notMended(run.memory.unauthorized, nameOf(plain), now)
+        Unauthorized.notMended(run.memory.unauthorized, nameOf(plain), token, now)
       }
       const body: ErrorBody = { status, headers, json }
       return yield* onFailed(run, Failure.classify(options, repetition, plain, body, secrets, now))
@@ -256,7 +256,7 @@ export const make = <R>(options: Options<R>) => {
         Effect.tap((renewed) =>
           renewed
             ? Effect.map(Clock.currentTimeMillis, (now) =>
-              Unauthorized.notMended(run.memory.unauthorized, nameOf(run.plain), now))
+              Unauthorized.notMended(run.memory.unauthorized, nameOf(run.plain), token, now))
             : Effect.void
         ),
         Effect.timeoutOption(bodyTimeout),

@@ -16,8 +16,8 @@ export interface Memory {
   unchanged: { readonly token: Token.Token; readonly at: number } | undefined
   /** Requests (method and path) that got a 401 with a fresh token too, and when. */
   readonly unmended: Map<string, number>
-  /** When renewals last did not help, whichever request they were for: the newest few. */
-  vain: ReadonlyArray<number>
+  /** The renewals that did not help, whichever request they were for, by the token they are known by: the newest few. */
+  vain: ReadonlyArray<{ readonly token: Token.Token; readonly at: number }>
 }
 
 export const make = (): Memory => ({
@@ -43,14 +43,17 @@ export const forgive = (memory: Memory, request: string): void => {
   memory.unmended.delete(request)
 }
 
+const isFor = (it: { readonly token: Token.Token } | undefined, token: Token.Token): boolean =>
+  it !== undefined && Token.sameAccessToken(it.token, token)
+
 const most = 64
 
 /** How many renewals a product may have in a cool-down that help none of its requests. */
 const mostInVain = 3
 
-/** A renewal did not help this request. */
-export const notMended = (memory: Memory, request: string, now: number): void => {
-  memory.vain = [...memory.vain, now].slice(-mostInVain)
+/** A renewal, known by `token`, did not help this request. However many requests it did not help, it is one. */
+export const notMended = (memory: Memory, request: string, token: Token.Token, now: number): void => {
+  memory.vain = [...memory.vain.filter((it) => !isFor(it, token)), { token, at: now }].slice(-mostInVain)
   memory.unmended.delete(request)
   memory.unmended.set(request, now)
   for (const oldest of memory.unmended.keys()) {
@@ -58,9 +61,6 @@ export const notMended = (memory: Memory, request: string, now: number): void =>
     memory.unmended.delete(oldest)
   }
 }
-
-const isFor = (it: { readonly token: Token.Token } | undefined, token: Token.Token): boolean =>
-  it !== undefined && Token.sameAccessToken(it.token, token)
 
 /**
  * Whether the refusal of `token`, which is the current one, is worth a renewal:
@@ -81,7 +81,7 @@ export const mayRenew = (
   const recent = (at: number | undefined) => at !== undefined && Math.abs(now - at) < coolDown
   if (isFor(memory.unchanged, token) && recent(memory.unchanged?.at)) return false
   if (recent(memory.unmended.get(request))) return false
-  if (memory.vain.length === mostInVain && memory.vain.every(recent)) return false
+  if (memory.vain.length === mostInVain && memory.vain.every(({ at }) => recent(at))) return false
   if (memory.accepted !== undefined && Token.sameAccessToken(memory.accepted, token)) return true
   if (isFor(memory.forced, token)) return true
   if (recent(memory.forced?.at)) return false
