@@ -970,7 +970,7 @@ describe("the limits around repetition", () => {
         yield* crowd(callers, { capacity, refill: "1 day" }).pipe(Effect.provide(against(api)))
         assert.isAtMost(api.arrived.length, callers + capacity)
       }),
-    { fastCheck: { numRuns: 12 }, timeout: 20_000 }
+    { fastCheck: { numRuns: 12 } }
   )
 })
 
@@ -1179,7 +1179,7 @@ describe("an error body", () => {
         const error = yield* passing(Effect.flip(get(api, "/parts", { retry: RetryPolicy.make({ schedule: RetryPolicy.none }) })))
         assert.isTrue(error._tag === "ApiError" && error.problem instanceof ApiError.Problem)
       }),
-    { fastCheck: { numRuns: 40 }, timeout: 20_000 }
+    { fastCheck: { numRuns: 40 } }
   )
 
   it.effect.prop(
@@ -1191,7 +1191,7 @@ describe("an error body", () => {
         const error = yield* Effect.flip(get(api, "/parts"))
         assert.isTrue(error._tag === "ApiError" && error.problem instanceof ApiError.Problem)
       }),
-    { fastCheck: { numRuns: 40 }, timeout: 20_000 }
+    { fastCheck: { numRuns: 40 } }
   )
 })
 
@@ -1407,7 +1407,7 @@ describe("a target", () => {
         yield* Effect.exit(parts().execute(request).pipe(Effect.provide(against(api))))
         for (const it of api.arrived) assert.strictEqual(new URL(it.url).origin, base)
       }),
-    { fastCheck: { numRuns: 150 }, timeout: 20_000 }
+    { fastCheck: { numRuns: 150 } }
   )
 
   it("is built from parameters without letting one of them change the path", () => {

@@ -155,7 +155,7 @@ describe("a client credentials grant", () => {
         assert.lengthOf(parts, 2)
         assert.deepStrictEqual(parts.map((it) => new URLSearchParams(`a=${it}`).get("a")), [clientId, text])
       }),
-    { fastCheck: { numRuns: 20 }, timeout: 20_000 }
+    { fastCheck: { numRuns: 20 } }
   )
 
   it.effect("asks for its scopes, separated by spaces, and sends no scope where there is none", () =>
@@ -421,7 +421,7 @@ describe("a token reply", () => {
         const exit = yield* Effect.exit(obtain(answering(Fake.reply(status, new Uint8Array(bytes)))))
         assert.isTrue(Exit.isSuccess(exit) || Option.isSome(Cause.failureOption(exit.cause)))
       }),
-    { fastCheck: { numRuns: 40 }, timeout: 20_000 }
+    { fastCheck: { numRuns: 40 } }
   )
 
   it.effect.prop(
@@ -449,7 +449,7 @@ describe("a token reply", () => {
           assert.isTrue(Option.isSome(Cause.failureOption(exit.cause)), Cause.pretty(exit.cause))
         }
       }),
-    { fastCheck: { numRuns: 100 }, timeout: 20_000 }
+    { fastCheck: { numRuns: 100 } }
   )
 })
 

@@ -284,7 +284,7 @@ describe("the schedules", () => {
           for (const wait of waits) assert.isTrue(wait >= 0 && wait <= 30_000, `${wait}`)
         }
       }),
-    { fastCheck: { numRuns: 40 }, timeout: 20_000 }
+    { fastCheck: { numRuns: 40 } }
   )
 })
 

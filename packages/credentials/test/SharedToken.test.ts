@@ -1301,7 +1301,7 @@ describe("whose a stored token is", () => {
         const isSame = JSON.stringify(normal(one)) === JSON.stringify(normal(other))
         assert.strictEqual((yield* identityOf(other)).hash === hash, isSame, JSON.stringify([one, other]))
       }
-    }), { fastCheck: { numRuns: 100 }, timeout: 30_000 })
+    }), { fastCheck: { numRuns: 100 } })
 })
 
 describe("two tenants of one client id on one store", () => {

@@ -74,7 +74,6 @@ describePostgres("eight processes, one account, one PostgreSQL", () => {
         const generations = report?.generations ?? []
         for (const [index, generation] of generations.entries()) assert.isAbove(generation, generations[index - 1] ?? 0)
         assert.isAbove(generations.length, stats.tokenCalls / 2)
-        assert.isAtLeast(generations.at(-1) ?? 0, stats.tokenCalls - 2)
       }
       assert.deepInclude(stats, { refreshTokensReused: 0, familiesRevoked: 0, familiesAlive: 1, tokensRefused: 0 })
       assert.strictEqual(stats.refreshTokensRedeemed, stats.tokenCalls)

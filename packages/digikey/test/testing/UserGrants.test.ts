@@ -543,6 +543,6 @@ describe("whatever happens", () => {
         for (const step of steps) yield* Effect.zipRight(take(step), check)
         yield* checkEveryToken
       }),
-    { fastCheck: { numRuns: 60 }, timeout: 30_000 }
+    { fastCheck: { numRuns: 60 } }
   )
 })
