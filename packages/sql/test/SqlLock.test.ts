@@ -4,7 +4,8 @@
  */
 import { assert, it } from "@effect/vitest"
 import { SqlClient } from "@effect/sql/SqlClient"
-import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
+import { PgClient } from "@effect/sql-pg"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Redacted, Scope } from "effect"
 import type { TokenStore } from "effect-credentials"
 import { spawn } from "node:child_process"
 import * as Fs from "node:fs"
@@ -232,6 +233,17 @@ describePostgres("the lock in PostgreSQL", () => {
       assertEntry(yield* plain.load("key"), entryOf(1))
     }))
 
+  it.scopedLive("is the same where the server quotes names that need no quotes", () =>
+    Effect.gen(function*() {
+      const table = freshTable()
+      const plain = yield* storeAt(place, { table })
+      const url = `postgres://postgres@127.0.0.1:${place.port}/${place.database}?options=-c%20quote_all_identifiers%3Don`
+      const quoting = yield* storeOn(Layer.fresh(PgClient.layer({ url: Redacted.make(url) })), { table, lockTimeout: "200 millis" })
+      const { letGo } = yield* hold(plain, "key")
+      assert.strictEqual((yield* failureOf(put(quoting, "key", entryOf(1)))).operation, "lock")
+      yield* letGo
+    }))
+
   it.scopedLive("leaves the settings of a connection as they were", () =>
     Effect.gen(function*() {
       const table = freshTable()
@@ -284,6 +296,20 @@ describePostgres("the lock in PostgreSQL", () => {
         return Number.parseInt(due ?? "", 16) <= 1000
       }))
       yield* letGo
+    }))
+
+  it.scopedLive.skipIf(process.platform !== "linux")("is free in 25 seconds where the machine is gone before it confirmed an answer, too", () =>
+    Effect.gen(function*() {
+      const sql = yield* sqlOf(client(place))
+      const one = yield* sql.reserve
+      const same = Layer.succeed(SqlClient, altered(sql, { reserve: Effect.succeed(one) }))
+      const store = yield* storeOn(same, { table: freshTable() })
+      const timeout = one.executeUnprepared("SELECT setting FROM pg_settings WHERE name = 'tcp_user_timeout'", [], undefined)
+      const before = yield* timeout
+      const { letGo } = yield* hold(store, "key")
+      assert.deepStrictEqual(yield* timeout, [{ setting: "25000" }])
+      yield* letGo
+      assert.deepStrictEqual(yield* timeout, before)
     }))
 
   // ---------------------------------------------------------------------------
@@ -455,5 +481,27 @@ describePostgres("the lock in PostgreSQL", () => {
       assert.strictEqual(error.operation, "lock")
       assert.match(error.description, /PgBouncer.*session mode/)
       yield* eventually(Effect.map(locks, (n) => n === 0))
+    }))
+
+  it.scopedLive("is had by one of two whom a pooler has given one session, and the other is told why not", () =>
+    Effect.gen(function*() {
+      const table = freshTable()
+      yield* storeAt(place, { table })
+      const { locks } = yield* admin(place)
+      const sql = yield* sqlOf(client(place))
+      // A session that has a lock is given it again, whoever asks.
+      const one = yield* sql.reserve
+      const pooled = Layer.succeed(SqlClient, altered(sql, { reserve: Effect.succeed({ ...one, execute: (...query) => one.execute(...query) }) }))
+      const store = yield* storeOn(pooled, { table, migrate: false })
+      const other = yield* storeOn(pooled, { table, migrate: false })
+      const { held, letGo } = yield* hold(store, "key")
+      yield* held.save(entryOf(1))
+      const error = yield* failureOf(soon(other.withLock("key", () => Effect.void)))
+      assert.strictEqual(error.operation, "lock")
+      assert.match(error.description, /PgBouncer.*session mode/)
+      assert.strictEqual(yield* locks, 1)
+      yield* letGo
+      assert.strictEqual(yield* locks, 0)
+      yield* soon(put(other, "key", entryOf(2)))
     }))
 })

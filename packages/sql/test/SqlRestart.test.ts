@@ -122,6 +122,24 @@ describePostgres("a restart of PostgreSQL", () => {
       assertEntry(yield* b.load("key"), entryOf(2))
     }))
 
+  it.scopedLive("for longer than an answer may take: its holder has time to save it when the server is back", () =>
+    Effect.gen(function*() {
+      const { a, b } = yield* pair({ restartGrace: "3 seconds" })
+      yield* put(a, "key", entryOf(1))
+      const { held, letGo } = yield* hold(a, "key")
+      yield* held.save(marked(entryOf(1)))
+      yield* server.stop("fast")
+      yield* Effect.sleep("3500 millis")
+      yield* server.start(settings)
+      yield* working(b)
+      const waiter = yield* Effect.fork(b.withLock("key", ({ stored }) => Effect.succeed(stored)))
+      yield* Effect.sleep("700 millis")
+      assert.isTrue(Option.isNone(yield* Fiber.poll(waiter)), "the lock was had while the holder has an answer to save")
+      yield* held.save(entryOf(2))
+      assertEntry(yield* soon(Fiber.join(waiter)), entryOf(2))
+      yield* letGo
+    }))
+
   it.scopedLive("whoever made the mark gets the lock at once, and so does everybody where nothing was under way", () =>
     Effect.gen(function*() {
       const { a, b } = yield* pair()

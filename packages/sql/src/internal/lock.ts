@@ -44,8 +44,14 @@ const longest = 250
 
 const tooLate = failure("another holder has kept the lock for too long")
 const tooMany = failure("too many locks are in use in this process (`maxLocks`)")
-/** One statement reached another session than the next. */
+/** One statement reached another session than the next, or two of us have one session. */
 const pooled = failure("the pooler in front of the database (PgBouncer) must be in session mode")
+
+/**
+ * Set in a session that has a lock. A session is given its own lock again, so where a pooler gives it to two of us, both
+ * would have the lock.
+ */
+const mark = "effect_credentials.lock"
 
 /** For a session that waits while its holder calls the token endpoint. */
 const settingsOf = (statementTimeout: number): Settings => ({
@@ -54,7 +60,10 @@ const settingsOf = (statementTimeout: number): Settings => ({
   // A machine that is gone without a word is noticed in 25 seconds, and not, as Linux has it, in two hours.
   tcp_keepalives_idle: "10",
   tcp_keepalives_interval: "5",
-  tcp_keepalives_count: "3"
+  tcp_keepalives_count: "3",
+  // The same where its last answer was not confirmed: then keep-alive does not begin, and Linux tries for 15 minutes.
+  tcp_user_timeout: "25000",
+  [mark]: "held"
 })
 
 export const make = ({ lockTimeout, maxLocks, sessions, statementTimeout }: Options): Locks => {
@@ -68,7 +77,11 @@ export const make = ({ lockTimeout, maxLocks, sessions, statementTimeout }: Opti
     Effect.gen(function*() {
       const session = yield* Effect.onError(sessions.open, () => places.give)
       const close = Effect.zipRight(session.close, places.give)
-      const [answer] = yield* Effect.onError(session.run(Table.takeLock, [number]), () => close)
+      const [answer] = yield* Effect.onError(session.run(Table.takeLock, [number]), () => {
+        // Without its answer nobody knows whether it has the lock.
+        session.giveUp()
+        return close
+      })
       if (answer?.["is_had"] !== "true") return yield* Effect.as(close, Option.none())
       let previous: Settings = {}
       const free = Effect.suspend(() => putBack(session, Table.freeLock, [number, JSON.stringify(previous)])).pipe(
@@ -80,7 +93,7 @@ export const make = ({ lockTimeout, maxLocks, sessions, statementTimeout }: Opti
       return yield* Effect.gen(function*() {
         const changed = yield* change(session, settings)
         previous = changed.previous
-        if (changed.session !== answer["session"]) return yield* Effect.fail(pooled)
+        if (changed.session !== answer["session"] || previous[mark] !== "") return yield* Effect.fail(pooled)
         const found = yield* read(session)
         if (Option.isNone(found)) yield* free
         return Option.map(found, (found) => ({ session, found, free }))

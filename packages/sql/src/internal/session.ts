@@ -173,10 +173,13 @@ export const make = (sql: SqlClient, statementTimeout: number): Sessions => {
 
 export type Settings = Readonly<Record<string, string>>
 
-/** Those that this version of PostgreSQL does not have are passed over. The columns of a row are computed from left to right. */
-const set = `SELECT pg_backend_pid()::text AS session, name, current_setting(name) AS previous, set_config(name, value, false) AS present
+/**
+ * Those that this version of PostgreSQL does not have are passed over; a name with a dot in it is our own, and there as
+ * soon as it is set. The columns of a row are computed from left to right.
+ */
+const set = `SELECT pg_backend_pid()::text AS session, name, current_setting(name, true) AS previous, set_config(name, value, false) AS present
 FROM json_each_text($1::json) AS setting(name, value)
-WHERE current_setting(name, true) IS NOT NULL`
+WHERE current_setting(name, true) IS NOT NULL OR name LIKE '%.%'`
 
 /** Changes settings of the session, and answers with what they were. */
 export const change = (session: Session, settings: Settings) =>

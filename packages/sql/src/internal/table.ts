@@ -39,10 +39,16 @@ export const version = "SELECT version() AS version"
 export const isPostgres = (version: string): boolean =>
   Number(/^PostgreSQL (\d+)/.exec(version)?.[1]) >= 13 && !/-YB-|Redshift|Cockroach/i.test(version)
 
-/** The full name of a table that may have been given without its schema, and whether it is there. */
-export const find = `SELECT quote_ident(schema.nspname) || '.' || quote_ident(class.relname) AS name
+/**
+ * The full name of a table that may have been given without its schema, and whether it is there. Its locks go by it:
+ * `quote_ident` quotes some names in one session and not in another (`quote_all_identifiers`).
+ */
+export const find = `SELECT '"' || replace(schema.nspname, '"', '""') || '"."' || replace(class.relname, '"', '""') || '"' AS name
 FROM pg_class AS class JOIN pg_namespace AS schema ON schema.oid = class.relnamespace
 WHERE class.oid = to_regclass($1)`
+
+const started = "pg_postmaster_start_time()"
+const recovered = "pg_stat_get_bgwriter_stat_reset_time()"
 
 /**
  * Which run of the server this is: with another one, all sessions and their locks
@@ -50,7 +56,10 @@ WHERE class.oid = to_regclass($1)`
  * recovers without a new start; its statistics begin anew then, unless it was
  * shut down.
  */
-const run = `concat_ws('/', extract(epoch FROM pg_postmaster_start_time()), extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()))`
+const run = `concat_ws('/', extract(epoch FROM ${started}), extract(epoch FROM ${recovered}))`
+
+/** In seconds. A clock may have been set back. */
+const since = (time: string): string => `abs(extract(epoch FROM clock_timestamp() - ${time}))`
 
 /** In a transaction that has changed a row: a saved entry is on disk, whatever the database does for others. */
 const durably =
@@ -81,9 +90,10 @@ export const statements = (table: string): Statements => {
   return {
     check: `SELECT key, lineage, revision, generation, entry, marked_by, saved_at FROM ${table} LIMIT 0`,
     load: `SELECT entry FROM ${table} WHERE key = $1`,
-    // $2: for how long, in milliseconds, a mark from another run of the server is heeded.
+    // $2: for how long, in milliseconds, a mark from another run of the server is heeded: since it was made, and since the
+    // server is back, for its holder could not save an answer before.
     read: `SELECT pg_backend_pid()::text AS session, saved.lineage::text, saved.revision::text, saved.generation::text, saved.entry,
-  (saved.marked_by <> ${run} AND abs(extract(epoch FROM clock_timestamp() - saved.saved_at)) * 1000 < $2::float8)::text AS is_heeded
+  (saved.marked_by <> ${run} AND least(${since("saved.saved_at")}, ${since(started)}, ${since(recovered)}) * 1000 < $2::float8)::text AS is_heeded
 FROM (SELECT) AS always LEFT JOIN ${table} AS saved ON saved.key = $1`,
     insert: `INSERT INTO ${table} AS saved (key, lineage, revision, generation, entry, marked_by, saved_at)
 VALUES ($1, $2::uuid, $3::uuid, $4::bigint, $5, ${mark}, clock_timestamp())
