@@ -504,4 +504,36 @@ describePostgres("the lock in PostgreSQL", () => {
       assert.strictEqual(yield* locks, 0)
       yield* soon(put(other, "key", entryOf(2)))
     }))
+
+  it.scopedLive("is refused where a pooler resets a session after each statement, and later a mark is", () =>
+    Effect.gen(function*() {
+      const table = freshTable()
+      yield* storeAt(place, { table })
+      const sql = yield* sqlOf(client(place))
+      let isReset = true
+      let discard: Effect.Effect<unknown, unknown> = Effect.void
+      const pooled = Layer.succeed(
+        SqlClient,
+        altered(sql, {
+          reserve: Effect.map(sql.reserve, (one) => {
+            const reset = one.executeUnprepared("DISCARD ALL", [], undefined)
+            discard = reset
+            return {
+              ...one,
+              execute: (...query: Parameters<typeof one.execute>) => Effect.tap(one.execute(...query), () => isReset ? reset : Effect.void)
+            }
+          })
+        })
+      )
+      const store = yield* storeOn(pooled, { table, migrate: false })
+      assert.match((yield* failureOf(soon(put(store, "key", entryOf(1))))).description, /PgBouncer.*session mode/)
+      isReset = false
+      const { held, letGo } = yield* hold(store, "key")
+      yield* held.save(entryOf(1))
+      yield* discard
+      assert.strictEqual((yield* failureOf(held.save(marked(entryOf(1))))).operation, "save")
+      yield* held.save(entryOf(2))
+      yield* letGo
+      assertEntry(yield* store.load("key"), entryOf(2))
+    }))
 })

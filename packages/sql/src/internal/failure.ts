@@ -18,6 +18,9 @@ export interface Failure {
 
 export const failure = (words: string, isLost = false): Failure => ({ _tag: "Failure", isLost, words })
 
+/** One statement reached another session than the next, or two of us have one session. */
+export const pooled = failure("the pooler in front of the database (PgBouncer) must be in session mode")
+
 const restarting = "the database is starting, stopping or restarting"
 const rights = "see that the role may use the schema, and SELECT, INSERT, UPDATE and DELETE on the table"
 

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import { claim, type Restore } from "./claim.js"
-import { type Failure, failure } from "./failure.js"
+import { type Failure, failure, pooled } from "./failure.js"
 import * as Line from "./line.js"
 import { change, putBack, type Session, type Sessions, type Settings } from "./session.js"
 import * as Table from "./table.js"
@@ -44,15 +44,6 @@ const longest = 250
 
 const tooLate = failure("another holder has kept the lock for too long")
 const tooMany = failure("too many locks are in use in this process (`maxLocks`)")
-/** One statement reached another session than the next, or two of us have one session. */
-const pooled = failure("the pooler in front of the database (PgBouncer) must be in session mode")
-
-/**
- * Set in a session that has a lock. A session is given its own lock again, so where a pooler gives it to two of us, both
- * would have the lock.
- */
-const mark = "effect_credentials.lock"
-
 /** For a session that waits while its holder calls the token endpoint. */
 const settingsOf = (statementTimeout: number): Settings => ({
   statement_timeout: String(statementTimeout),
@@ -63,7 +54,7 @@ const settingsOf = (statementTimeout: number): Settings => ({
   tcp_keepalives_count: "3",
   // The same where its last answer was not confirmed: then keep-alive does not begin, and Linux tries for 15 minutes.
   tcp_user_timeout: "25000",
-  [mark]: "held"
+  [Table.lockSetting]: "held"
 })
 
 export const make = ({ lockTimeout, maxLocks, sessions, statementTimeout }: Options): Locks => {
@@ -93,7 +84,7 @@ export const make = ({ lockTimeout, maxLocks, sessions, statementTimeout }: Opti
       return yield* Effect.gen(function*() {
         const changed = yield* change(session, settings)
         previous = changed.previous
-        if (changed.session !== answer["session"] || previous[mark] !== "") return yield* Effect.fail(pooled)
+        if (changed.session !== answer["session"] || previous[Table.lockSetting] !== "") return yield* Effect.fail(pooled)
         const found = yield* read(session)
         if (Option.isNone(found)) yield* free
         return Option.map(found, (found) => ({ session, found, free }))

@@ -65,6 +65,14 @@ const since = (time: string): string => `abs(extract(epoch FROM clock_timestamp(
 const durably =
   "CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END AS durably"
 
+/**
+ * Set in a session that has a lock. A session is given its own lock again, so where a pooler gives it to two of us, both
+ * would have it; and where a pooler resets sessions after each statement, nobody has.
+ */
+export const lockSetting = "effect_credentials.lock"
+
+const hasLock = `current_setting('${lockSetting}', true) = 'held'`
+
 export const takeLock = "SELECT pg_try_advisory_lock($1::bigint)::text AS is_had, pg_backend_pid()::text AS session"
 
 /** And puts settings back, in the same statement. */
@@ -92,7 +100,7 @@ export const statements = (table: string): Statements => {
     load: `SELECT entry FROM ${table} WHERE key = $1`,
     // $2: for how long, in milliseconds, a mark from another run of the server is heeded: since it was made, and since the
     // server is back, for its holder could not save an answer before.
-    read: `SELECT pg_backend_pid()::text AS session, saved.lineage::text, saved.revision::text, saved.generation::text, saved.entry,
+    read: `SELECT (${hasLock})::text AS has_lock, saved.lineage::text, saved.revision::text, saved.generation::text, saved.entry,
   (saved.marked_by <> ${run} AND least(${since("saved.saved_at")}, ${since(started)}, ${since(recovered)}) * 1000 < $2::float8)::text AS is_heeded
 FROM (SELECT) AS always LEFT JOIN ${table} AS saved ON saved.key = $1`,
     insert: `INSERT INTO ${table} AS saved (key, lineage, revision, generation, entry, marked_by, saved_at)
@@ -102,7 +110,7 @@ ON CONFLICT (key) DO UPDATE SET lineage = excluded.lineage, revision = excluded.
 WHERE ${isStill}
 RETURNING ${durably}`,
     update: `UPDATE ${table} AS saved SET revision = $3::uuid, generation = $4::bigint, entry = $5, marked_by = ${mark}, saved_at = clock_timestamp()
-WHERE saved.key = $1 AND ${isStill}
+WHERE saved.key = $1 AND ${isStill} AND (${hasLock} OR NOT $6::boolean)
 RETURNING ${durably}`,
     remove: `DELETE FROM ${table} WHERE key = $1 RETURNING ${durably}`
   }

@@ -15,7 +15,7 @@ import * as Schema from "effect/Schema"
 import { TokenStoreError } from "effect-credentials/CredentialsError"
 import { Entry, type Held } from "effect-credentials/TokenStore"
 import { claim } from "./claim.js"
-import { type Failure, failure } from "./failure.js"
+import { type Failure, failure, pooled } from "./failure.js"
 import { type Session, type Sessions, type Settings, withSettings } from "./session.js"
 import type { Statements } from "./table.js"
 
@@ -59,11 +59,12 @@ export const make = ({ sessions, settings, statements, statementTimeout }: Optio
   const marks = new Map<string, ReadonlyArray<string>>()
 
   const read: Writers["read"] = (session, row, grace) =>
-    Effect.map(session.run(statements.read, [row, String(grace)]), ([found]) => {
-      const { entry, generation, is_heeded, lineage, revision } = found ?? {}
-      if (entry == null || lineage == null || revision == null) return Option.some(Option.none())
-      if (is_heeded === "true" && !marks.get(row)?.includes(revision)) return Option.none()
-      return Option.some(Option.some({ entry: Redacted.make(entry), generation: Number(generation), lineage, revision }))
+    Effect.flatMap(session.run(statements.read, [row, String(grace)]), ([found]) => {
+      const { entry, generation, has_lock, is_heeded, lineage, revision } = found ?? {}
+      if (has_lock !== "true") return Effect.fail(pooled)
+      if (entry == null || lineage == null || revision == null) return Effect.succeedSome(Option.none())
+      if (is_heeded === "true" && !marks.get(row)?.includes(revision)) return Effect.succeedNone
+      return Effect.succeedSome(Option.some({ entry: Redacted.make(entry), generation: Number(generation), lineage, revision }))
     })
 
   const open: Writers["open"] = (session, row, found) => {
