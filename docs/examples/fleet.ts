@@ -11,8 +11,12 @@ const Database = PgClient.layerConfig({ url: Config.redacted("DATABASE_URL") })
 const Stored = SqlTokenStore.layer().pipe(
   TokenStore.encrypted(Keyring.fromConfig("CREDENTIALS_KEYRING")),
   Layer.provide(Database),
-  // A worker that starts while the database restarts waits for it.
-  Layer.retry(Schedule.intersect(Schedule.spaced("1 second"), Schedule.recurs(60)))
+  // A worker that starts while the database restarts waits for it; for what is missing in its configuration it does not.
+  Layer.retry(
+    Schedule.intersect(Schedule.spaced("1 second"), Schedule.recurs(60)).pipe(
+      Schedule.whileInput(({ _tag }: { readonly _tag: string }) => _tag === "SqlError" || _tag === "TokenStoreError")
+    )
+  )
 )
 
 const AppLayer = DigiKeyUser.layerConfig().pipe(

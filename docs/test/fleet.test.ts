@@ -5,7 +5,7 @@ import { SqlTokenStore } from "@effect-credentials/sql"
 import { FetchHttpClient } from "@effect/platform"
 import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
-import { Config, ConfigProvider, DateTime, Effect, Layer, Logger, LogLevel, Option, Redacted } from "effect"
+import { Config, ConfigProvider, DateTime, Effect, Exit, Layer, Logger, LogLevel, Option, Redacted } from "effect"
 import { Keyring, Token, TokenStore } from "effect-credentials"
 import { makeDatabase } from "../../packages/sql/test/utils/database.js"
 import { describePostgres } from "../../packages/sql/test/utils/postgres.js"
@@ -61,4 +61,14 @@ describePostgres("fleet.ts", () => {
       assert.deepStrictEqual(both, [["0 quotes"], ["0 quotes"]])
       assert.deepInclude(yield* simulator.stats, { tokenCalls: 1, refreshTokensReused: 0 })
     }).pipe(Effect.provide(Layer.merge(Loopback.layer({ rateLimits: "off" }), Logger.minimumLogLevel(LogLevel.None)))))
+
+  it.scopedLive("says at once that its configuration lacks something, and waits only for a database", () =>
+    Effect.gen(function*() {
+      const exit = yield* Example.program.pipe(
+        Effect.withConfigProvider(ConfigProvider.fromMap(new Map())),
+        Effect.exit,
+        Effect.timeout("900 millis")
+      )
+      assert.isTrue(Exit.isFailure(exit))
+    }))
 })

@@ -49,8 +49,9 @@ export interface Options {
   readonly maxLocks?: number | undefined
   /**
    * When the server was restarted while somebody renewed a token, that holder's
-   * lock is gone, but its answer may be on the way. For this long after it began
-   * nobody else gets the lock. At least as long as a call for a token may take.
+   * lock is gone, but its answer may be on the way. For this long after it began,
+   * and after the server is back, nobody else gets the lock. At least as long as a
+   * call for a token may take.
    * 60 seconds by default: `exchangeTimeout` is 50.
    */
   readonly restartGrace?: Duration.DurationInput | undefined
@@ -149,7 +150,8 @@ export const make = (options: Options = {}): Effect.Effect<TokenStore, TokenStor
  * - **Failures** of the database are a `TokenStoreError` in our words, with the
  *   SQLSTATE. The database's own text holds rows.
  * - **A pooler** in front of the database (PgBouncer) must be in session mode:
- *   in the others an advisory lock belongs to nobody.
+ *   in the others an advisory lock belongs to nobody, and `withLock` fails once
+ *   that shows.
  *
  * The Layer looks for the table, and makes it if `migrate` is not `false`. Fails
  * with `TokenStoreError`, operation `open`, where that fails, the table is not
