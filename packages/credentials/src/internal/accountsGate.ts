@@ -14,9 +14,13 @@ interface Waiter {
   state: "waiting" | "going" | "gone"
   readonly provider: string
   /** Milliseconds since the epoch. */
+  readonly since: number
   readonly deadline: number
   resume: (turn: Exit.Exit<void, CredentialsError>) => void
 }
+
+/** Who came before the clock was put back goes by what it would show. */
+const timeFor = ({ since }: Waiter, now: number, at: number): number => since > now ? Math.max(now, at) : now
 
 export class Gate {
   readonly #limit: number
@@ -24,7 +28,7 @@ export class Gate {
   readonly #clock: Clock.Clock
   readonly #waiting = new Set<Waiter>()
   /** One timer for all who wait: the first in line is also the first to give up. */
-  readonly #alarm = new Alarm(() => this.#giveUp())
+  readonly #alarm = new Alarm((at) => this.#giveUp(at))
   #going = 0
   #closed = false
   #isWatched = false
@@ -50,8 +54,8 @@ export class Gate {
     provider: string
   ): Effect.Effect<A, CredentialsError, R> {
     return Effect.suspend(() => {
-      const deadline = this.#clock.unsafeCurrentTimeMillis() + this.#patience
-      const waiter: Waiter = { state: "waiting", provider, deadline, resume: () => {} }
+      const since = this.#clock.unsafeCurrentTimeMillis()
+      const waiter: Waiter = { state: "waiting", provider, since, deadline: since + this.#patience, resume: () => {} }
       return Effect.interruptible(this.#wait(waiter)).pipe(
         Effect.zipRight(renewal),
         Effect.ensuring(Effect.sync(() => this.#leave(waiter)))
@@ -90,23 +94,23 @@ export class Gate {
       waiter.state = "going"
       waiter.resume(Exit.void)
     }
-    this.#watch()
+    this.#watch(this.#clock.unsafeCurrentTimeMillis())
   }
 
-  #giveUp(): void {
+  #giveUp(at: number): void {
     this.#isWatched = false
     const now = this.#clock.unsafeCurrentTimeMillis()
     for (const waiter of this.#waiting) {
-      if (waiter.deadline > now) break
+      if (waiter.deadline > timeFor(waiter, now, at)) break
       this.#waiting.delete(waiter)
       waiter.state = "gone"
       waiter.resume(Exit.fail(new TokenEndpointUnavailable({ provider: waiter.provider, reason: "Busy" })))
     }
-    this.#watch()
+    this.#watch(now, at)
   }
 
   /** Whoever is first in line later gives up later: the timer is not set anew for each. */
-  #watch(): void {
+  #watch(now: number, at = now): void {
     const [first] = this.#waiting
     if (first === undefined || !Number.isFinite(first.deadline)) {
       this.#isWatched = false
@@ -114,6 +118,6 @@ export class Gate {
     }
     if (this.#isWatched) return
     this.#isWatched = true
-    this.#alarm.set(first.deadline, this.#clock.unsafeCurrentTimeMillis(), this.#clock)
+    this.#alarm.set(first.deadline, timeFor(first, now, at), this.#clock)
   }
 }

@@ -17,6 +17,7 @@ export class Wheel<A> {
   #at = 0
   #since = 0
   #isTurning = false
+  #isStopped = false
 
   /** `width`: milliseconds by which something may be late. */
   constructor(width: number, clock: Clock.Clock, ring: (due: ReadonlyArray<A>) => void) {
@@ -28,7 +29,7 @@ export class Wheel<A> {
   /** `wait`: milliseconds from now. What is never due is not kept. */
   add(it: A, wait: number): void {
     this.delete(it)
-    if (!Number.isFinite(wait)) return
+    if (this.#isStopped || !Number.isFinite(wait)) return
     const now = this.#clock.unsafeCurrentTimeMillis()
     if (!this.#isTurning) this.#since = now
     const spoke = this.#at + Math.max(1, Math.ceil((Math.max(0, now - this.#since) + wait) / this.#width))
@@ -52,7 +53,9 @@ export class Wheel<A> {
     if (there?.size === 0) this.#spokes.delete(spoke)
   }
 
+  /** Nothing is due any more, and no timer is set. */
   stop(): void {
+    this.#isStopped = true
     this.#alarm.cancel()
     this.#isTurning = false
     this.#places.clear()
