@@ -164,7 +164,8 @@ export const snapshot = <Self, Id extends string, I, Account, E>(
 ): Effect.Effect<Snapshot, never, Self> => Effect.flatMap(tag, (accounts) => accounts.snapshot)
 
 /**
- * Those of `Credentials` hold for every account.
+ * Those of `Credentials` hold for every account. A number below its least, or that
+ * is none, is a mistake in the program: the Layer dies of it.
  *
  * @since 0.1.0
  * @category models
@@ -242,7 +243,8 @@ const make = <Account, E, R>(
       use: (account, effect) =>
         Effect.uninterruptibleMask((restore) =>
           Effect.flatMap(keeper.use(account, restore), ({ credentials, leave }) =>
-            Effect.ensuring(restore(effect(credentials)), Effect.sync(leave)))
+            // It may throw before it is an effect.
+            Effect.ensuring(restore(Effect.suspend(() => effect(credentials))), Effect.sync(leave)))
         ),
       invalidate: (account) => Effect.sync(() => keeper.invalidate(account)),
       snapshot: Effect.sync(() => ({ ...keeper.counts(), renewing: gate.going, waiting: gate.waiting }))

@@ -16,6 +16,7 @@ import {
   Redacted,
   Ref,
   Scope,
+  Stream,
   TestClock
 } from "effect"
 import { Accounts, AuthFlow, Credentials, CredentialsError, CredentialsIdentity, Token, TokenStore } from "effect-credentials"
@@ -89,6 +90,45 @@ describe("a program for some account", () => {
       yield* pass("10 minutes")
       const error = yield* Effect.flip(acme.token)
       assert.strictEqual(reasonOf(error), "TokenEndpointUnavailable Closed")
+    }))
+  })
+})
+
+describe("Accounts.use", () => {
+  it.effect("lets go of an account where the program throws before it is one", () => {
+    const it = world()
+    return run(it, Effect.gen(function*() {
+      const merchants = yield* Merchants
+      const exit = yield* Effect.exit(merchants.use("a", (): Effect.Effect<never> => {
+        throw new Error("a mistake")
+      }))
+      assert.isTrue(Exit.isFailure(exit) && Cause.isDieType(exit.cause))
+      assert.strictEqual((yield* snapshot).inUse, 0)
+    }))
+  })
+
+  it.effect("lets go of an account wherever its user is interrupted", () => {
+    const it = world()
+    it.lookup = () => Effect.repeatN(Effect.yieldNow(), 5)
+    return run(it, Effect.gen(function*() {
+      for (let steps = 0; steps < 60; steps += 1) {
+        for (const how of ["use", "get"] as const) {
+          const merchants = yield* Merchants
+          const fiber = yield* Effect.fork(
+            how === "use"
+              ? merchants.use("a", (acme) => Effect.forever(Effect.zipRight(acme.token, Effect.yieldNow())))
+              : Effect.scoped(Effect.zipRight(merchants.get("a"), Effect.never))
+          )
+          if (steps % 2 === 0) yield* Effect.repeatN(Effect.yieldNow(), steps)
+          else yield* Effect.repeatN(settled, steps % 5)
+          yield* Fiber.interrupt(fiber)
+          assert.strictEqual((yield* snapshot).inUse, 0)
+        }
+        if (steps % 3 === 0) yield* Accounts.invalidate(Merchants, "a")
+      }
+      yield* pass("10 minutes")
+      yield* pass("2 hours")
+      assert.deepInclude(yield* snapshot, { accounts: 0, inUse: 0, renewing: 0, waiting: 0 })
     }))
   })
 })
@@ -694,13 +734,13 @@ describe("accounts of one store", () => {
 
   /** A store that may refuse new tokens, or hang. */
   const breakable = () => {
-    const it = { state: "well" as "well" | "read-only" | "hanging" }
+    const it = { state: "well" as "well" | "read-only" | "hanging" | "dying" }
     const layer = Layer.effect(
       TokenStore.TokenStore,
       Effect.map(TokenStore.TokenStore, (store): TokenStore.TokenStore => ({
         ...store,
         withLock: (key, body) =>
-          it.state === "hanging" ? Effect.never : store.withLock(key, (held) =>
+          it.state === "hanging" ? Effect.never : it.state === "dying" ? Effect.die("a mistake in a store") : store.withLock(key, (held) =>
             body({
               ...held,
               save: (entry) =>
@@ -747,6 +787,29 @@ describe("accounts of one store", () => {
     }).pipe(Effect.provide(shared(calls, layer, { maxAccounts: 1 })))
   })
 
+  it.effect("tell whoever listens that they are closed, even where the store dies of the last save", () => {
+    const calls: Array<string> = []
+    const { it, layer } = breakable()
+    return Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const built = yield* Layer.buildWithScope(shared(calls, layer), scope)
+      yield* Effect.gen(function*() {
+        yield* login("alice", calls)
+        const acme = yield* Scope.extend(Accounts.get(Merchants, "alice"), scope)
+        it.state = "read-only"
+        yield* renewInVain(["alice"])
+        const listening = yield* Effect.fork(Stream.runDrain(acme.events))
+        const watching = yield* Effect.fork(Stream.runDrain(acme.rateLimits?.events ?? Stream.empty))
+        yield* settled
+        it.state = "dying"
+        yield* Scope.close(scope, Exit.void)
+        yield* settled
+        assert.isTrue(Option.isSome(yield* Fiber.poll(listening)))
+        assert.isTrue(Option.isSome(yield* Fiber.poll(watching)))
+      }).pipe(Effect.provide(built))
+    })
+  })
+
   it.effect("lose nothing that is not saved where they are invalidated", () => {
     const calls: Array<string> = []
     const { it, layer } = breakable()
@@ -778,22 +841,35 @@ describe("Accounts.layerTest", () => {
 
 describe("a keeper whose accounts take a second to close", () => {
   /** With a log of what is opened and closed. */
-  const slow = (options: { readonly maxAccounts: number; readonly closing: number }) =>
+  const slow = (
+    { keeps = false, settle = () => Effect.void, ...options }: {
+      readonly maxAccounts: number
+      readonly closing: number
+      /** Whether what is closed leaves its token. */
+      readonly keeps?: boolean
+      readonly settle?: (account: string) => Effect.Effect<void>
+    }
+  ) =>
     Effect.gen(function*() {
       const log: Array<string> = []
+      /** Those that have a token which is not saved. */
+      const busy = new Set<string>()
+      const now = yield* DateTime.now
+      const token = Token.make({ accessToken: "kept", issuedAt: now, expiresAt: DateTime.addDuration(now, "1 hour") })
       const keeper = new Keeper<string, never>(
         {
           ...options,
           name: "slow",
           idleTimeToLive: 60_000,
-          open: (account) =>
+          open: (account, memory) =>
             Effect.map(Effect.scoped(Layer.build(Credentials.layerTest(Acme, { token: account }))), (context) => {
-              log.push(`open ${account}`)
+              log.push(memory === undefined ? `open ${account}` : `open ${account} with its token`)
               return {
                 credentials: Context.get(context, Acme),
-                isBusy: () => false,
-                settle: () => Effect.void,
-                memory: () => Effect.succeed(undefined),
+                isBusy: () => busy.has(account),
+                settle: () => settle(account),
+                memory: () =>
+                  Effect.succeed(keeps ? { identity: account, token: { held: { token, generation: 1 }, backoff: undefined } } : undefined),
                 close: () => Effect.zipRight(Effect.sleep("1 second"), Effect.sync(() => void log.push(`closed ${account}`)))
               }
             })
@@ -803,7 +879,7 @@ describe("a keeper whose accounts take a second to close", () => {
       )
       const use = (account: string) => keeper.use(account, (effect) => effect)
       const touch = (account: string) => Effect.map(use(account), ({ leave }) => leave())
-      return { keeper, log, touch, use }
+      return { busy, keeper, log, touch, use }
     })
 
   it.effect("opens one anew when it is closed, not before", () =>
@@ -829,6 +905,50 @@ describe("a keeper whose accounts take a second to close", () => {
       assert.deepInclude(keeper.counts(), { accounts: 2, inUse: 1 })
       leave()
       yield* pass("2 minutes")
+      assert.strictEqual(keeper.counts().accounts, 0)
+    }))
+
+  it.effect("keeps no more than it may, whoever comes while others are being closed", () =>
+    Effect.gen(function*() {
+      const { keeper, touch } = yield* slow({ maxAccounts: 2, closing: 2, keeps: true })
+      for (const account of ["a", "b"]) yield* touch(account)
+      yield* pass("60 seconds")
+      assert.strictEqual(keeper.counts().accounts, 0)
+      for (const account of ["c", "d"]) yield* touch(account)
+      yield* pass("10 seconds")
+      assert.strictEqual(keeper.counts().accounts, 2)
+    }))
+
+  it.effect("keeps no token of one that is invalidated while it is being closed", () =>
+    Effect.gen(function*() {
+      const { keeper, log, touch } = yield* slow({ maxAccounts: 2, closing: 1, keeps: true })
+      yield* touch("a")
+      // 60 seconds are eight turns of 7.5: it is being closed by then, and will be for a second.
+      yield* TestClock.adjust("60 seconds")
+      yield* settled
+      assert.strictEqual(keeper.counts().accounts, 0)
+      keeper.invalidate("a")
+      yield* pass("2 seconds")
+      assert.deepStrictEqual(log, ["open a", "closed a"])
+      assert.deepStrictEqual(keeper.counts(), { accounts: 0, inUse: 0, open: 0, idle: 0 })
+      yield* touch("a")
+      assert.deepStrictEqual(log, ["open a", "closed a", "open a"])
+    }))
+
+  it.effect("closes the others where one dies of being saved, and tries that one again", () =>
+    Effect.gen(function*() {
+      const { busy, keeper, log, touch } = yield* slow({
+        maxAccounts: 3,
+        closing: 1,
+        settle: () => Effect.die("a mistake in a store")
+      })
+      for (const account of ["a", "b"]) yield* touch(account)
+      busy.add("a")
+      yield* pass("2 minutes")
+      assert.deepStrictEqual(log, ["open a", "open b", "closed b"])
+      busy.clear()
+      yield* pass("2 minutes")
+      assert.deepStrictEqual(log, ["open a", "open b", "closed b", "closed a"])
       assert.strictEqual(keeper.counts().accounts, 0)
     }))
 

@@ -229,6 +229,8 @@ export class Keeper<Account, E> {
   /** Whether there is anything left that is worth it. */
   #rest(seat: Seat<Account, E>, memory: Memory): boolean {
     if (seat.retired || this.#closed || memoryEnds(memory.token) <= this.#clock.unsafeCurrentTimeMillis()) return false
+    // What is being closed is not counted: others may have taken its place.
+    if (this.#size > this.#options.maxAccounts) return false
     seat.state = { _tag: "Idle", memory }
     if (seat.users === 0) this.#schedule(seat)
     return true
@@ -306,7 +308,8 @@ export class Keeper<Account, E> {
       // Somebody has come since, and perhaps gone again.
       if (state._tag !== "Open" || seat.users > 0 || this.#sweeper.has(seat) || this.#closed) return Effect.void
       if (!state.opened.isBusy()) return this.#close(seat, state.opened, !seat.retired)
-      return Effect.map(state.opened.settle(), () => {
+      // Whatever a store does, the next one has its turn.
+      return Effect.map(Effect.exit(state.opened.settle()), () => {
         if (seat.state === state && seat.users === 0) this.#sweeper.add(seat, 0)
       })
     })
@@ -339,11 +342,9 @@ export class Keeper<Account, E> {
   counts(): Counts {
     let inUse = 0
     let idle = 0
-    let closing = 0
     for (const { state, users } of this.#all()) {
       if (users > 0) inUse += 1
       if (state._tag === "Idle") idle += 1
-      if (state._tag === "Closing") closing += 1
     }
     const accounts = this.#size
     return { accounts, inUse, open: accounts - idle, idle }

@@ -155,13 +155,13 @@ class Engine<R> implements Opened {
   }
 
   close(): Effect.Effect<void> {
-    return Effect.gen(this, function*() {
-      yield* this.#machine.close()
+    return this.#machine.close().pipe(
       // Nothing is being renewed any more.
-      yield* this.settle()
-      this.#rateLimits.end()
-      yield* this.#events.end()
-    })
+      Effect.ensuring(Effect.suspend(() => this.settle())),
+      // Whoever waits or listens is told, even where a store dies.
+      Effect.ensuring(Effect.sync(() => this.#rateLimits.end())),
+      Effect.ensuring(Effect.suspend(() => this.#events.end()))
+    )
   }
 }
 
