@@ -7,10 +7,12 @@ import {
   Deferred,
   Duration,
   Effect,
+  Equal,
   Exit,
   FastCheck,
   Fiber,
   FiberRef,
+  Hash,
   Layer,
   Option,
   Redacted,
@@ -75,6 +77,35 @@ describe("a program for some account", () => {
       assert.deepStrictEqual(yield* Effect.all([at("de", 1), at("fr", 1), at("de", 1)]), ["de1#1", "fr1#1", "de1#1"])
       assert.deepStrictEqual(it.lookups, ["de1", "fr1"])
     }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("has its own account's token, whatever hash the keys have", () => {
+    class Shop implements Equal.Equal {
+      readonly id: string
+      constructor(id: string) {
+        this.id = id
+      }
+      [Equal.symbol](that: unknown) {
+        return that instanceof Shop && that.id === this.id
+      }
+      [Hash.symbol]() {
+        return 1
+      }
+    }
+    class Shops extends Accounts.Tag("Shops", Acme)<Shops, Shop, Lookup>() {}
+    const it = world()
+    return Effect.gen(function*() {
+      for (let round = 0; round < 3; round += 1) {
+        for (const id of ["a", "b", "c", "d"]) {
+          const text = yield* tokenText.pipe(Accounts.provide(Shops, new Shop(id)))
+          assert.strictEqual(text.split("#")[0], id)
+        }
+        yield* Accounts.invalidate(Shops, new Shop("b"))
+        yield* pass("6 minutes")
+      }
+      for (let hour = 0; hour < 2; hour += 1) yield* pass("1 hour")
+      assert.strictEqual((yield* Accounts.snapshot(Shops)).accounts, 0)
+    }).pipe(Effect.provide(Accounts.layer(Shops, ({ id }) => it.flow(id), { maxAccounts: 3 })))
   })
 
   it.effect("keeps an account open for as long as a scope", () => {
