@@ -33,7 +33,8 @@ export interface RefreshPolicy {
    * `foreground` treats the soft window like the hard one and lets no fiber
    * outlive the caller: for serverless functions, which are frozen between
    * requests. A caller that is interrupted while it waits is released when the
-   * exchange ends or times out.
+   * exchange ends or times out, for which one of many accounts may have to wait
+   * for its turn.
    */
   readonly mode: "background" | "foreground"
   /**

@@ -1,26 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, Effect, Fiber, TestClock } from "effect"
+import { Deferred, Effect, Fiber, TestClock } from "effect"
 import { Gate } from "../src/internal/accountsGate.js"
 import { Wheel } from "../src/internal/accountsWheel.js"
+import * as ShownClock from "./utils/shownClock.js"
 
 const minute = 60_000
 const day = 1440 * minute
 
-/** Time passes as the TestClock says; what the clock shows can be changed beside it. */
-const shown = Effect.gen(function*() {
-  yield* TestClock.setTime(1000 * day)
-  const clock = yield* Effect.clock
-  const off = { millis: 0 }
-  const show: Clock.Clock = {
-    [Clock.ClockTypeId]: Clock.ClockTypeId,
-    unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + off.millis,
-    currentTimeMillis: Effect.map(clock.currentTimeMillis, (millis) => millis + off.millis),
-    unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
-    currentTimeNanos: clock.currentTimeNanos,
-    sleep: (duration) => clock.sleep(duration)
-  }
-  return { show, off }
-})
+const shown = Effect.zipRight(TestClock.setTime(1000 * day), ShownClock.shown)
 
 const asked = (gate: Gate, renewal: Effect.Effect<void> = Effect.void) =>
   Effect.fork(Effect.uninterruptible(Effect.either(gate.inTurn(renewal, "acme"))))

@@ -27,6 +27,7 @@ import * as Fake from "./utils/fakeApi.js"
 import { Acme, makeFake } from "./utils/fakeFlow.js"
 import { makeLimited } from "./utils/limitedApi.js"
 import type { LimitedOptions } from "./utils/limitedApi.js"
+import { shown } from "./utils/shownClock.js"
 
 const minute = 60_000
 const day = 86_400_000
@@ -1310,21 +1311,6 @@ describe("a clock", () => {
       yield* Effect.forEach(fibers, Fiber.join)
       assert.strictEqual(api.arrived.length, 4)
     }), api)
-  })
-
-  /** Time passes as the TestClock says; what the clock shows can be changed beside it. */
-  const shown = Effect.gen(function*() {
-    const clock = yield* Effect.clock
-    const off = { millis: 0 }
-    const show: Clock.Clock = {
-      [Clock.ClockTypeId]: Clock.ClockTypeId,
-      unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + off.millis,
-      currentTimeMillis: Effect.map(clock.currentTimeMillis, (millis) => millis + off.millis),
-      unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
-      currentTimeNanos: clock.currentTimeNanos,
-      sleep: (duration) => clock.sleep(duration)
-    }
-    return { show, off }
   })
 
   for (const jump of [-60_000, -3_600_000, -10 * 365 * day]) {
