@@ -5,8 +5,8 @@ import projects from "./vitest.workspace.js"
 export default defineConfig({
   test: {
     projects,
-    // At least two files at a time: much of what the tests do is to wait for other processes.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // One file more than there are processors: much of what the tests do is to wait for other processes.
+    maxWorkers: availableParallelism() + 1,
     minWorkers: 1
   }
 })
