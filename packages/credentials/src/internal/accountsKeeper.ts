@@ -69,6 +69,9 @@ export interface Counts {
   readonly idle: number
 }
 
+/** What `Effect.uninterruptibleMask` gives: as interruptible as the caller is. */
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
 const gone: { readonly _tag: "Gone" } = { _tag: "Gone" }
 
 const second = 1000
@@ -106,7 +109,7 @@ export class Keeper<Account, E> {
    */
   use(
     account: Account,
-    restore: <A, E2, R>(effect: Effect.Effect<A, E2, R>) => Effect.Effect<A, E2, R>
+    restore: Restore
   ): Effect.Effect<Use, E | AccountsUnavailable> {
     return Effect.suspend(() => {
       if (this.#closed) return this.#unavailable("Closed")
@@ -135,7 +138,7 @@ export class Keeper<Account, E> {
   /** A seat for an account that has none, if there is room for it. */
   #admit(
     account: Account,
-    restore: <A, E2, R>(effect: Effect.Effect<A, E2, R>) => Effect.Effect<A, E2, R>
+    restore: Restore
   ): Effect.Effect<Use, E | AccountsUnavailable> {
     if (this.#size >= this.#options.maxAccounts && !this.#evict()) return this.#unavailable("AllInUse")
     const seat: Seat<Account, E> = { account, users: 0, retired: false, state: gone }
@@ -156,7 +159,7 @@ export class Keeper<Account, E> {
   #wait(
     seat: Seat<Account, E>,
     result: Opening<E>["result"],
-    restore: <A, E2, R>(effect: Effect.Effect<A, E2, R>) => Effect.Effect<A, E2, R>
+    restore: Restore
   ): Effect.Effect<Use, E | AccountsUnavailable> {
     return restore(Deferred.await(result)).pipe(
       Effect.map((credentials) => this.#useOf(seat, credentials)),

@@ -26,7 +26,7 @@ import * as Token from "../Token.js"
 import type { Entry, Held, StoreKey, TokenStore } from "../TokenStore.js"
 import { exchange, timed } from "./exchange.js"
 import { sha256 } from "./sha256.js"
-import { longestRefusal, type Renewal, type RenewalReason } from "./stateMachine.js"
+import { lasts, longestRefusal, type Renewal, type RenewalReason } from "./stateMachine.js"
 import { answerOf, lockWithin } from "./storeLock.js"
 
 export interface Options<R> {
@@ -174,10 +174,7 @@ export const make = <R>(options: Options<R>): Effect.Effect<SharedToken<R>> =>
     /** Fails while the server wants no call. */
     const heed = (now: number): Effect.Effect<void, TokenEndpointUnavailable> =>
       Effect.flatMap(Ref.get(heldBack), (back) =>
-        // A clock that was put back must not make it last until it is where it was.
-        Option.isSome(back) && now < back.value.until && now >= back.value.since - 1000
-          ? Effect.fail(back.value.error)
-          : Effect.void)
+        Option.isSome(back) && lasts(back.value, back.value.until, now) ? Effect.fail(back.value.error) : Effect.void)
 
     const call = (previous: Token.Token | undefined): Effect.Effect<Token.Token, CredentialsError, R> =>
       Effect.tapError(exchange(flow, previous, exchangeTimeout), (error) =>

@@ -79,7 +79,8 @@ type Intent =
 const use: Intent = { _tag: "Use" }
 
 /** A clock that was put back must not make a pause last until it is where it was; a second is no jump. */
-const lasts = ({ since }: Backoff, until: number, now: number): boolean => now < until && now >= since - 1000
+export const lasts = ({ since }: Pick<Backoff, "since">, until: number, now: number): boolean =>
+  now < until && now >= since - 1000
 
 /** What a server may ask for at most: a `Retry-After` of a year must not lock us out. */
 export const longestRefusal = 3_600_000
